@@ -1,1 +1,99 @@
-//! sealgate-config
+//! Resources as people write them (MCPRoute YAML, mcp.json, a URL), checked with positions and
+//! resolved into what the data plane runs.
+//!
+//! [`load`] never stops at the first error and never panics: what is wrong becomes a [`Finding`],
+//! and takes down itself only.
+
+mod aws;
+pub mod finding;
+pub mod resolved;
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use finding::{Finding, Place, Severity};
+pub use resolved::Resolved;
+
+/// Where configuration comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file of resources or an mcp.json (told apart by content), or a directory of them.
+    Path(PathBuf),
+    /// The URL of one MCP server.
+    Url(String),
+    /// Text that is already in memory, under a name for findings.
+    Text {
+        /// Shown where a file name would be.
+        name: String,
+        /// YAML or JSON.
+        text: String,
+    },
+}
+
+/// What the command line adds.
+#[derive(Clone)]
+pub struct Options {
+    /// Where routes are served when no Gateway says otherwise; its IP address is also where
+    /// Gateway listeners bind.
+    pub listen: SocketAddr,
+    /// A hop for every backend that does not name its own.
+    pub via: Option<String>,
+    /// Warnings become errors.
+    pub strict: bool,
+    /// Deadlines of backends that do not name their own.
+    pub default_deadlines: resolved::Deadlines,
+    /// How long a legacy session lives after its last use.
+    pub session_ttl: Duration,
+    /// Looks up `${NAME}`; the process environment by default.
+    pub environment: Environment,
+}
+
+/// A lookup of environment variables.
+pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// What loading gives.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// What can be served.
+    pub resolved: Resolved,
+    /// What was found, in source order.
+    pub findings: Vec<Finding>,
+}
+
+/// Loads, checks and resolves `sources`.
+pub fn load(_sources: &[Source], _options: &Options) -> Outcome {
+    Outcome::default()
+}
+
+// === impl Options ===
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 1975)),
+            via: None,
+            strict: false,
+            default_deadlines: resolved::Deadlines::default(),
+            session_ttl: Duration::from_secs(24 * 60 * 60),
+            environment: Arc::new(|name| std::env::var(name).ok()),
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("listen", &self.listen).finish_non_exhaustive()
+    }
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// Whether anything had to be left out.
+    pub fn has_errors(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
+}

@@ -1,0 +1,111 @@
+//! What is wrong, where, and what to do: the only way in which this crate speaks to people.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Served, but perhaps not as meant.
+    Warning,
+    /// Something is left out.
+    Error,
+}
+
+/// One thing found in the sources.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    /// How much it matters.
+    pub severity: Severity,
+    /// A stable name for the kind of finding, `kebab-case`.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// Where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// A place in a source.
+#[derive(Clone, PartialEq, Serialize)]
+pub struct Place {
+    /// The file (or URL) as it was named.
+    pub file: String,
+    /// First line is 1.
+    pub line: usize,
+    /// First column is 1; columns count characters.
+    pub column: usize,
+    /// Byte range in the file.
+    pub span: Range<usize>,
+    /// `MCPRoute default/x`; empty outside of a resource.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub resource: String,
+    /// `spec.backendRefs[0].path`; empty for the resource itself.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub field: String,
+    /// The file's text with secrets masked, same length; for rendering only.
+    #[serde(skip)]
+    pub(crate) excerpt: Option<Arc<str>>,
+}
+
+// === impl Severity ===
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+// === impl Finding ===
+
+impl Finding {
+    /// Renders as a compiler would: the place, the line, a caret, the help.
+    pub fn render(&self, _color: bool) -> String {
+        self.to_string()
+    }
+}
+
+impl fmt::Display for Finding {
+    /// One line, for logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        write!(f, "{}: {}", self.severity, self.message)?;
+        match &self.help {
+            Some(help) => write!(f, " ({help})"),
+            None => Ok(()),
+        }
+    }
+}
+
+// === impl Place ===
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place")
+            .field("at", &self.to_string())
+            .field("resource", &self.resource)
+            .field("field", &self.field)
+            .finish()
+    }
+}
