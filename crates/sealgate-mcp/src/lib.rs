@@ -1,1 +1,10 @@
-//! sealgate-mcp
+//! The Model Context Protocol on the wire: bytes of messages go in, what they say and how to edit
+//! them comes out. No I/O, no clock, no task: whoever calls owns the sockets.
+//!
+//! Bytes stay bytes: messages are read through borrowed slices and edited by splicing; nothing is
+//! decoded into a model and written again, so unknown members, key order and big integers survive.
+
+pub mod code;
+pub mod era;
+pub mod method;
+pub mod version;
