@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
 
 use serde::Serialize;
+
+use crate::text::Excerpt;
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -52,9 +53,9 @@ pub struct Place {
     /// `spec.backendRefs[0].path`; empty for the resource itself.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub field: String,
-    /// The file's text with secrets masked, same length; for rendering only.
+    /// The line, secrets masked; for rendering only.
     #[serde(skip)]
-    pub(crate) excerpt: Option<Arc<str>>,
+    pub(crate) excerpt: Option<Excerpt>,
 }
 
 // === impl Severity ===

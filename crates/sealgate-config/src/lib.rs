@@ -6,7 +6,13 @@
 
 mod aws;
 pub mod finding;
+mod read;
+mod report;
 pub mod resolved;
+mod substitute;
+mod suggest;
+mod text;
+mod tree;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
