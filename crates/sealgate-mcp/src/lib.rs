@@ -5,6 +5,10 @@
 //! decoded into a model and written again, so unknown members, key order and big integers survive.
 
 pub mod code;
+pub mod envelope;
 pub mod era;
+pub mod meta_key;
 pub mod method;
+pub mod object;
+pub mod splice;
 pub mod version;
