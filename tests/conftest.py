@@ -9,13 +9,6 @@ from kit.gateway import BINARY, Gateway
 from kit.scripted import ScriptedServer
 
 
-def pytest_collection_modifyitems(items):
-    """Without a binary the tests of the gateway cannot run: an error, never a silent skip."""
-    needing = [item for item in items if "gateway" in getattr(item, "fixturenames", ())]
-    if needing and not BINARY.exists():
-        pytest.exit(f"{BINARY} does not exist: run `cargo build --release` first", returncode=3)
-
-
 @pytest.fixture
 def ending():
     """`ending(thing)` returns `thing` and stops it at teardown, last one first."""
@@ -30,7 +23,8 @@ def ending():
 
 @pytest.fixture
 def gateway(ending):
-    """`gateway(SOURCE...)` starts one; its log is shown where a test fails."""
+    """`gateway(SOURCE...)` starts one. Without a binary: an error, never a silent skip."""
+    assert BINARY.exists(), f"{BINARY} does not exist: run `cargo build --release` first"
     return lambda *sources, **more: ending(Gateway(*sources, **more))
 
 
