@@ -4,11 +4,15 @@
 //! Bytes stay bytes: messages are read through borrowed slices and edited by splicing; nothing is
 //! decoded into a model and written again, so unknown members, key order and big integers survive.
 
+pub mod capability;
 pub mod code;
 pub mod envelope;
 pub mod era;
+pub mod keyring;
+pub mod log_level;
 pub mod meta_key;
 pub mod method;
 pub mod object;
+pub mod session;
 pub mod splice;
 pub mod version;

@@ -1,0 +1,5 @@
+//! Server capabilities: what several backends declare → what the gateway declares for them all.
+
+mod offers;
+
+pub use offers::Offers;
