@@ -13,6 +13,7 @@ use crate::credentials::Credentials;
 mod asymmetric;
 mod canonical;
 mod date;
+mod explain;
 mod headers;
 mod hex;
 mod key;
@@ -23,6 +24,7 @@ mod query;
 use asymmetric::AsymmetricKey;
 use canonical::Canonical;
 use date::Timestamp;
+pub use explain::Explanation;
 use key::DayKey;
 pub use query::canonical_query;
 

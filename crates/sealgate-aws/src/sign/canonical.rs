@@ -16,6 +16,8 @@ const UNSIGNED: &[u8] = b"UNSIGNED-PAYLOAD";
 /// The canonical request of one signature.
 pub(super) struct Canonical {
     text: Vec<u8>,
+    /// Where the canonical request ends and the string to sign begins.
+    length: usize,
     signed_headers: std::ops::Range<usize>,
 }
 
@@ -92,7 +94,7 @@ impl Canonical {
         let signed_headers = start..text.len();
         text.push(b'\n');
         text.extend_from_slice(payload);
-        Ok(Self { text, signed_headers })
+        Ok(Self { length: text.len(), text, signed_headers })
     }
 
     /// `content-type;host;x-amz-date`.
@@ -100,22 +102,15 @@ impl Canonical {
         &self.text[self.signed_headers.clone()]
     }
 
-    #[cfg(test)]
+    /// The canonical request itself.
     pub(super) fn text(&self) -> &[u8] {
-        &self.text
+        &self.text[..self.length]
     }
 
-    /// The signature in hexadecimal, written to `out`. The string to sign is built behind the
-    /// canonical request, in the same allocation.
-    pub(super) fn sign<'out>(
-        &mut self,
-        time: &Timestamp,
-        day: &DayKey,
-        asymmetric: Option<&AsymmetricKey>,
-        out: &'out mut [u8; SIGNATURE_CAPACITY],
-    ) -> Result<&'out [u8], SignError> {
-        let digest = sha256(&self.text);
-        let start = self.text.len();
+    /// The string to sign, built behind the canonical request in the same allocation.
+    pub(super) fn string_to_sign(&mut self, time: &Timestamp, day: &DayKey) -> &[u8] {
+        let digest = sha256(self.text());
+        self.text.truncate(self.length);
         self.text.extend_from_slice(day.algorithm.as_bytes());
         self.text.push(b'\n');
         self.text.extend_from_slice(time.as_bytes());
@@ -123,8 +118,18 @@ impl Canonical {
         self.text.extend_from_slice(&day.scope);
         self.text.push(b'\n');
         self.text.extend_from_slice(&hex::digest_text(&digest));
-        let to_sign = &self.text[start..];
+        &self.text[self.length..]
+    }
 
+    /// The signature in hexadecimal, written to `out`.
+    pub(super) fn sign<'out>(
+        &mut self,
+        time: &Timestamp,
+        day: &DayKey,
+        asymmetric: Option<&AsymmetricKey>,
+        out: &'out mut [u8; SIGNATURE_CAPACITY],
+    ) -> Result<&'out [u8], SignError> {
+        let to_sign = self.string_to_sign(time, day);
         let length = match asymmetric {
             None => {
                 let tag = hmac::sign(&day.key, to_sign);
@@ -137,7 +142,6 @@ impl Canonical {
                 2 * signature.as_ref().len()
             }
         };
-        self.text.truncate(start);
         Ok(&out[..length])
     }
 }
