@@ -4,8 +4,10 @@
 //! [`load`] never stops at the first error and never panics: what is wrong becomes a [`Finding`],
 //! and takes down itself only.
 
-mod aws;
 pub mod finding;
+mod kind;
+mod load;
+mod mcp_json;
 mod read;
 mod report;
 pub mod resolved;
@@ -13,6 +15,7 @@ mod substitute;
 mod suggest;
 mod text;
 mod tree;
+mod url;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -10,10 +10,13 @@ use crate::report::At;
 use crate::suggest::{did_you_mean, nearest};
 use crate::tree::{Entry, Node, Scalar, Value};
 
-pub(crate) use rule::{Rule, Shape};
+pub(crate) use rule::{Shape, duration};
 
 /// Fields that protect something: one of them misspelt must not pass as unknown.
-const PROTECTIVE: [&str; 12] = [
+const PROTECTIVE: [&str; 15] = [
+    "apiKey",
+    "awsCredentials",
+    "assumeRole",
     "securityPolicy",
     "backendSelector",
     "toolSelector",

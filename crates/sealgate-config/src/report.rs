@@ -65,6 +65,11 @@ impl Report {
         self.errors.get()
     }
 
+    /// Counts errors as they were at `before`: those since then have had their effect.
+    pub(crate) fn forgive(&self, before: usize) {
+        self.errors.set(before);
+    }
+
     /// Gives every finding in source order.
     pub(crate) fn finish(&self, strict: bool) -> Vec<Finding> {
         let files = self.files.borrow();
@@ -120,7 +125,13 @@ impl At {
     /// The same file, as part of `resource`.
     pub(crate) fn of_resource(&self, resource: &str) -> Self {
         let spot = Spot { resource: Rc::from(resource), ..self.spot.clone() };
-        Self { spot, ..self.clone() }
+        Self { report: Rc::clone(&self.report), spot }
+    }
+
+    /// The same file, outside of any resource.
+    pub(crate) fn of_document(&self) -> Self {
+        let spot = Spot { resource: Rc::from(""), field: String::new(), ..self.spot.clone() };
+        Self { report: Rc::clone(&self.report), spot }
     }
 
     /// Another place of the same resource.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use crate::aws::Secret;
+use sealgate_aws::Secret;
 
 pub use address::{Address, Scheme, Via};
 pub use credential::Credential;

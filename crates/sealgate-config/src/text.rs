@@ -43,6 +43,16 @@ impl SourceText {
         self.masks.borrow_mut().push(span);
     }
 
+    /// Hides what follows the first `:` on the line of `offset`, for lines that could not be
+    /// understood and so may hold a secret.
+    pub(crate) fn mask_values_around(&self, offset: usize) {
+        let (line, _) = self.position(offset);
+        let start = self.lines[line - 1];
+        let end = self.lines.get(line).map_or(self.text.len(), |next| next - 1);
+        let shown = self.text[start..end].find(':').map_or(0, |colon| colon + 1);
+        self.mask(start + shown..end);
+    }
+
     /// Line and column, both from 1; columns count characters.
     pub(crate) fn position(&self, offset: usize) -> (usize, usize) {
         let offset = self.boundary(offset);
@@ -64,7 +74,7 @@ impl SourceText {
         let hidden = |offset| masks.iter().any(|mask| mask.contains(&offset));
         let mut text = String::with_capacity(to - from);
         for (offset, character) in self.text[from..to].char_indices() {
-            if hidden(from + offset) && character != '\r' {
+            if hidden(from + offset) && !character.is_whitespace() {
                 // Same length in bytes, so that the span still points at the same place.
                 text.extend(std::iter::repeat_n('*', character.len_utf8()));
             } else {

@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 
-use crate::aws::{IdentitySpec, Secret};
+use sealgate_aws::{IdentitySpec, Secret};
 
 /// A backend's own credential; exactly one kind each.
 #[derive(Clone, Debug, Default, PartialEq)]

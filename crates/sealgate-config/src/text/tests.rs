@@ -33,3 +33,10 @@ fn a_very_long_line_is_cut_on_both_sides() {
     let long = "x".repeat(100_000);
     assert!(text(&long).excerpt(&(50_000..90_000)).text.len() <= 400);
 }
+
+#[test]
+fn a_line_that_could_not_be_understood_shows_its_key_only() {
+    let text = text("a: 1\n  token: [sk-123\nb: 2\n");
+    text.mask_values_around(9);
+    assert_eq!(text.excerpt(&(7..12)).text, "  token: *******");
+}

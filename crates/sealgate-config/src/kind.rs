@@ -1,0 +1,224 @@
+//! A document in, the resource that it describes out; kinds of others are named and passed over.
+
+mod aws_credentials;
+mod backend;
+mod backend_security_policy;
+mod backend_tls_policy;
+mod gateway;
+mod mcp_route;
+mod metadata;
+mod payload;
+mod reference;
+mod reference_grant;
+mod route_security;
+
+use crate::finding::Severity;
+use crate::read::{Field, Shape};
+use crate::report::At;
+use crate::suggest::did_you_mean;
+
+pub(crate) use aws_credentials::{AwsCredentials, CredentialsFile, assume_role};
+pub(crate) use backend::{Backend, Endpoint, Target, TlsSettings};
+pub(crate) use backend_security_policy::BackendSecurityPolicy;
+pub(crate) use backend_tls_policy::BackendTlsPolicy;
+pub(crate) use gateway::{Gateway, GatewayListener, RoutesFrom};
+pub(crate) use mcp_route::{
+    ApiKey, BackendReference, KeyPlace, KeyValue, McpRoute, ParentReference, Security,
+};
+pub(crate) use metadata::Metadata;
+pub(crate) use payload::{Payload, SubstitutionSource};
+pub(crate) use reference::ObjectReference;
+pub(crate) use reference_grant::ReferenceGrant;
+
+/// The group of MCPRoute.
+pub(crate) const AI_GATEWAY: &str = "aigateway.envoyproxy.io";
+/// The group of Backend.
+pub(crate) const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io";
+/// The group of Gateway.
+pub(crate) const GATEWAY_API: &str = "gateway.networking.k8s.io";
+
+/// A resource that matters here.
+pub(crate) enum Resource {
+    Backend(Backend),
+    BackendSecurityPolicy(BackendSecurityPolicy),
+    BackendTlsPolicy(BackendTlsPolicy),
+    ConfigMap(Payload),
+    Gateway(Gateway),
+    McpRoute(McpRoute),
+    ReferenceGrant(ReferenceGrant),
+    Secret(Payload),
+}
+
+/// A resource with its name.
+pub(crate) struct Named {
+    pub(crate) metadata: Metadata,
+    pub(crate) at: At,
+    pub(crate) kind: &'static str,
+    /// `None` when something in it is wrong, so that who refers to it can say so.
+    pub(crate) resource: Option<Resource>,
+}
+
+/// What is known about a kind.
+struct Known {
+    kind: &'static str,
+    group: &'static str,
+    versions: &'static [&'static str],
+}
+
+const fn known(
+    kind: &'static str,
+    group: &'static str,
+    versions: &'static [&'static str],
+) -> Known {
+    Known { kind, group, versions }
+}
+
+/// Kinds that are read.
+const KNOWN: [Known; 9] = [
+    known("MCPRoute", AI_GATEWAY, &["v1beta1", "v1alpha1"]),
+    known("Backend", ENVOY_GATEWAY, &["v1alpha1"]),
+    known("BackendTLSPolicy", GATEWAY_API, &["v1", "v1alpha3"]),
+    known("Gateway", GATEWAY_API, &["v1", "v1beta1"]),
+    known("GatewayClass", GATEWAY_API, &["v1", "v1beta1"]),
+    known("ReferenceGrant", GATEWAY_API, &["v1", "v1beta1"]),
+    known("Secret", "", &["v1"]),
+    known("ConfigMap", "", &["v1"]),
+    known("BackendSecurityPolicy", AI_GATEWAY, &["v1beta1", "v1alpha1"]),
+];
+
+/// Kinds of Envoy Gateway, Envoy AI Gateway and the Gateway API that often stand beside ours.
+const FOREIGN: [&str; 20] = [
+    "AIGatewayRoute",
+    "AIServiceBackend",
+    "BackendTrafficPolicy",
+    "ClientTrafficPolicy",
+    "EnvoyExtensionPolicy",
+    "EnvoyPatchPolicy",
+    "EnvoyProxy",
+    "GRPCRoute",
+    "GatewayConfig",
+    "HTTPRoute",
+    "HTTPRouteFilter",
+    "InferencePool",
+    "MCPBackend",
+    "QuotaPolicy",
+    "SecurityPolicy",
+    "TCPRoute",
+    "TLSRoute",
+    "UDPRoute",
+    "XBackendTrafficPolicy",
+    "XListenerSet",
+];
+
+/// Kinds of a cluster that mean nothing to a gateway: passed over in silence.
+const SILENT: [&str; 9] = [
+    "Namespace",
+    "Service",
+    "Deployment",
+    "ServiceAccount",
+    "Role",
+    "RoleBinding",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+];
+
+/// Reads one document into `found`; a List counts as what it holds.
+pub(crate) fn read(document: &Field<'_>, found: &mut Vec<Named>) {
+    let Some(object) = document.open_object() else { return };
+    let Some(kind_field) = object.get("kind") else {
+        document.at.say(
+            Severity::Error,
+            "no-kind",
+            "kind: Required value".to_owned(),
+            Some("a document is a resource with apiVersion and kind, or has mcpServers".to_owned()),
+        );
+        return;
+    };
+    let Some(kind) = kind_field.string() else { return };
+    if kind == "List" || (kind.ends_with("List") && object.has("items")) {
+        if let Some(items) = object.get("items") {
+            for item in items.list(0, usize::MAX) {
+                let at = item.at.of_document();
+                read(&Field::root(item.node(), &at), found);
+            }
+        }
+        return;
+    }
+    let Some(known) = KNOWN.iter().find(|known| known.kind == kind) else {
+        return pass_over(&kind, &kind_field.at);
+    };
+    let Some(version_field) = object.required("apiVersion") else { return };
+    let Some(version) = version_field.string() else { return };
+    let (group, number) = version.rsplit_once('/').unwrap_or(("", &version));
+    if group != known.group {
+        // A namesake of another project.
+        return pass_over(&kind, &kind_field.at);
+    }
+    if !known.versions.contains(&number) {
+        let versions = known.versions.join(", ");
+        version_field.at.say(
+            Severity::Error,
+            "unknown-version",
+            format!("no matches for kind \"{kind}\" in version \"{version}\""),
+            Some(format!("known versions: {versions}")),
+        );
+        return;
+    }
+    if known.group == AI_GATEWAY && number == "v1alpha1" {
+        let message =
+            format!("{AI_GATEWAY}/v1alpha1 is deprecated; use {AI_GATEWAY}/v1beta1 instead");
+        version_field.at.note("deprecated-version", message);
+    }
+    let Some(metadata_field) = object.required("metadata") else { return };
+    let Some(metadata) = Metadata::read(&metadata_field) else { return };
+    if known.kind == "GatewayClass" {
+        return;
+    }
+    let label = format!("{} {}/{}", known.kind, metadata.namespace, metadata.name);
+    let root = Field::root(document.node(), &document.at.of_resource(&label));
+    let at = kind_field.at.of_resource(&label);
+    let before = at.report().errors();
+    let resource = read_resource(known.kind, &root, &metadata);
+    let resource = resource.filter(|_| at.report().errors() == before);
+    found.push(Named { metadata, at, kind: known.kind, resource });
+}
+
+fn read_resource(kind: &str, root: &Field<'_>, metadata: &Metadata) -> Option<Resource> {
+    if matches!(kind, "Secret" | "ConfigMap") {
+        let payload = Payload::read(root, metadata, kind == "Secret")?;
+        return Some(match kind {
+            "Secret" => Resource::Secret(payload),
+            _ => Resource::ConfigMap(payload),
+        });
+    }
+    let object = root.object(&["apiVersion", "kind", "metadata", "spec", "status"])?;
+    let spec = object.required("spec")?;
+    Some(match kind {
+        "MCPRoute" => Resource::McpRoute(McpRoute::read(&spec)?),
+        "Backend" => Resource::Backend(Backend::read(&spec, metadata)?),
+        "BackendTLSPolicy" => Resource::BackendTlsPolicy(BackendTlsPolicy::read(&spec)?),
+        "BackendSecurityPolicy" => {
+            Resource::BackendSecurityPolicy(BackendSecurityPolicy::read(&spec, metadata)?)
+        }
+        "Gateway" => Resource::Gateway(Gateway::read(&spec)?),
+        "ReferenceGrant" => Resource::ReferenceGrant(ReferenceGrant::read(&spec)?),
+        _ => return None,
+    })
+}
+
+fn pass_over(kind: &str, at: &At) {
+    if SILENT.contains(&kind) {
+        return;
+    }
+    if FOREIGN.contains(&kind) || KNOWN.iter().any(|known| known.kind == kind) {
+        at.note("not-enforced", format!("kind {kind} is not enforced by Sealgate"));
+        return;
+    }
+    let candidates = KNOWN.iter().map(|known| known.kind).chain(FOREIGN);
+    let message = format!("unknown kind {kind:?}; the document is ignored");
+    at.say(Severity::Warning, "unknown-kind", message, did_you_mean(kind, candidates));
+}
+
+/// The names of Kubernetes objects.
+pub(crate) const NAME: Shape = Shape::SECTION;

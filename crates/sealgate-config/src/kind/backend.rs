@@ -1,0 +1,254 @@
+//! Backend in: where an MCP server is, and how to speak with it.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::backend_tls_policy::{read_authorities, read_well_known};
+use super::{Metadata, ObjectReference};
+use crate::finding::Severity;
+use crate::read::{Field, Shape, duration};
+use crate::report::At;
+use crate::resolved::EraSetting;
+use crate::suggest::did_you_mean;
+
+/// A server at one or several endpoints.
+pub(crate) struct Backend {
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) tls: Option<TlsSettings>,
+    pub(crate) annotations: BackendAnnotations,
+}
+
+/// What `sealgate.dev/` annotations say.
+#[derive(Default)]
+pub(crate) struct BackendAnnotations {
+    pub(crate) via: Option<(String, At)>,
+    pub(crate) signing_host: Option<String>,
+    pub(crate) connect: Option<Duration>,
+    pub(crate) first_byte: Option<Duration>,
+    pub(crate) list: Option<Duration>,
+    pub(crate) call: Option<Duration>,
+    pub(crate) era: EraSetting,
+}
+
+/// One place where the server listens.
+pub(crate) struct Endpoint {
+    pub(crate) at: At,
+    pub(crate) target: Target,
+    /// The name that the server goes by, when the target does not say.
+    pub(crate) hostname: Option<String>,
+}
+
+/// An address.
+pub(crate) enum Target {
+    Fqdn { hostname: String, port: u16 },
+    Ip { address: IpAddr, port: u16 },
+    Unix { path: PathBuf },
+}
+
+/// How to verify a server, from a Backend or a BackendTLSPolicy.
+#[derive(Clone)]
+pub(crate) struct TlsSettings {
+    pub(crate) at: At,
+    /// Empty means those of the system.
+    pub(crate) authorities: Vec<ObjectReference>,
+    pub(crate) insecure_skip_verify: bool,
+    pub(crate) server_name: Option<String>,
+    pub(crate) client_certificate: Option<ObjectReference>,
+}
+
+// === impl Backend ===
+
+impl Backend {
+    pub(crate) fn read(spec: &Field<'_>, metadata: &Metadata) -> Option<Self> {
+        let object = spec.object(&["type", "endpoints", "appProtocols", "fallback", "tls"])?;
+        if let Some(kind) = object.get("type")
+            && kind.one_of(&["Endpoints", "DynamicResolver"])? == "DynamicResolver"
+        {
+            kind.at.error("not-supported-yet", "type DynamicResolver cannot be an MCP backend");
+            return None;
+        }
+        if let Some(protocols) = object.get("appProtocols") {
+            protocols.at.note("not-enforced", "appProtocols is not enforced by Sealgate");
+        }
+        if let Some(fallback) = object.get("fallback")
+            && fallback.boolean() == Some(true)
+        {
+            fallback.at.note("not-enforced", "fallback is not enforced by Sealgate");
+        }
+        let list = object.required("endpoints")?;
+        let endpoints: Vec<_> = list.list(1, 256).iter().filter_map(Endpoint::read).collect();
+        let fqdns = endpoints.iter().filter(|it| matches!(it.target, Target::Fqdn { .. })).count();
+        if fqdns != 0 && fqdns != endpoints.len() {
+            list.at.invalid(
+                "rule",
+                "Invalid value: \"array\": fqdn endpoints can't be mixed with other types",
+            );
+        }
+        let tls = match object.get("tls") {
+            Some(tls) => Some(TlsSettings::read(&tls)?),
+            None => None,
+        };
+        Some(Self { endpoints, tls, annotations: BackendAnnotations::read(metadata) })
+    }
+}
+
+// === impl BackendAnnotations ===
+
+impl BackendAnnotations {
+    const KEYS: [&'static str; 7] = [
+        "via",
+        "signing-host",
+        "connect-timeout",
+        "first-byte-timeout",
+        "list-timeout",
+        "call-timeout",
+        "era",
+    ];
+
+    fn read(metadata: &Metadata) -> Self {
+        let mut read = Self::default();
+        for (key, text, at) in metadata.annotations("sealgate.dev/") {
+            match key {
+                "via" => read.via = Some((text.to_owned(), at.clone())),
+                "signing-host" => read.signing_host = Some(text.to_ascii_lowercase()),
+                "connect-timeout" => read.connect = timeout(text, at),
+                "first-byte-timeout" => read.first_byte = timeout(text, at),
+                "list-timeout" => read.list = timeout(text, at),
+                "call-timeout" => read.call = timeout(text, at),
+                "era" => match text {
+                    "auto" => read.era = EraSetting::Auto,
+                    "legacy" => read.era = EraSetting::Legacy,
+                    "modern" => read.era = EraSetting::Modern,
+                    _ => at.invalid(
+                        "unsupported-value",
+                        format!(
+                            "Unsupported value: {text:?}: supported values: \"auto\", \"legacy\", \
+                             \"modern\""
+                        ),
+                    ),
+                },
+                _ => {
+                    let message = format!("unknown annotation \"sealgate.dev/{key}\"");
+                    let help = did_you_mean(key, Self::KEYS);
+                    at.say(Severity::Warning, "unknown-annotation", message, help);
+                }
+            }
+        }
+        read
+    }
+}
+
+fn timeout(text: &str, at: &At) -> Option<Duration> {
+    let read = duration(text).filter(|duration| !duration.is_zero());
+    if read.is_none() {
+        at.invalid("duration", format!("Invalid value: {text:?}: must be a duration such as 30s"));
+    }
+    read
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    fn read(field: &Field<'_>) -> Option<Self> {
+        let object = field.object(&["fqdn", "ip", "unix", "hostname", "zone"])?;
+        let given = ["fqdn", "ip", "unix"].iter().filter(|name| object.has(name)).count();
+        if given != 1 {
+            let word = if given == 0 { "one of" } else { "only one of" };
+            object.broken(&format!(
+                "{word} fqdn, ip or unix {} be specified",
+                if given == 0 { "must" } else { "can" }
+            ));
+            return None;
+        }
+        let hostname = match object.get("hostname") {
+            Some(hostname) => Some(hostname.text(&Shape::PRECISE_HOSTNAME)?),
+            None => None,
+        };
+        let target = if let Some(fqdn) = object.get("fqdn") {
+            let fqdn = fqdn.object(&["hostname", "port"])?;
+            let hostname = fqdn.required("hostname")?;
+            let port = fqdn.required("port")?.port()?;
+            // Names are case-insensitive and may end with a dot; the API server is stricter.
+            let text = hostname.string()?.to_ascii_lowercase();
+            let text = text.strip_suffix('.').unwrap_or(&text).to_owned();
+            if text != hostname.string()? {
+                let message = format!("the host name is read as {text:?}");
+                hostname.at.note("host-normalised", message);
+            } else {
+                hostname.text(&Shape::PRECISE_HOSTNAME)?;
+            }
+            Target::Fqdn { hostname: text, port }
+        } else if let Some(ip) = object.get("ip") {
+            let ip = ip.object(&["address", "port"])?;
+            let field = ip.required("address")?;
+            let text = field.string()?;
+            let Ok(address) = text.parse() else {
+                field.at.invalid("ip", format!("Invalid value: {text:?}: must be an IP address"));
+                return None;
+            };
+            Target::Ip { address, port: ip.required("port")?.port()? }
+        } else {
+            let unix = object.get("unix")?.object(&["path"])?;
+            Target::Unix { path: unix.required("path")?.text(&Shape::length(1, 108))?.into() }
+        };
+        Some(Self { at: field.at.clone(), target, hostname })
+    }
+}
+
+// === impl TlsSettings ===
+
+impl TlsSettings {
+    const IGNORED: [&'static str; 6] = [
+        "minVersion",
+        "maxVersion",
+        "ciphers",
+        "ecdhCurves",
+        "signatureAlgorithms",
+        "alpnProtocols",
+    ];
+
+    fn read(field: &Field<'_>) -> Option<Self> {
+        let mut allowed = vec![
+            "caCertificateRefs",
+            "wellKnownCACertificates",
+            "insecureSkipVerify",
+            "sni",
+            "clientCertificateRef",
+        ];
+        allowed.extend(Self::IGNORED);
+        let object = field.object(&allowed)?;
+        for name in Self::IGNORED {
+            if let Some(ignored) = object.get(name) {
+                ignored.at.warning("not-enforced", format!("{name} is not enforced by Sealgate"));
+            }
+        }
+        let authorities = read_authorities(&object);
+        if read_well_known(&object) && !authorities.is_empty() {
+            object.broken("must not contain both CACertificateRefs and WellKnownCACertificates");
+        }
+        let insecure_skip_verify = match object.get("insecureSkipVerify") {
+            Some(field) => {
+                let insecure = field.boolean()?;
+                if insecure {
+                    field.at.warning("insecure-tls", "the server's certificate is not verified");
+                }
+                insecure
+            }
+            None => false,
+        };
+        Some(Self {
+            at: field.at.clone(),
+            authorities,
+            insecure_skip_verify,
+            server_name: match object.get("sni") {
+                Some(sni) => Some(sni.text(&Shape::PRECISE_HOSTNAME)?),
+                None => None,
+            },
+            client_certificate: match object.get("clientCertificateRef") {
+                Some(reference) => Some(ObjectReference::secret(&reference)?),
+                None => None,
+            },
+        })
+    }
+}

@@ -1,0 +1,86 @@
+//! BackendSecurityPolicy in: a named AWS identity, which `identityRef` or `targetRefs` put to use.
+
+use super::{AwsCredentials, CredentialsFile, Metadata, ObjectReference};
+use crate::read::{Field, Shape};
+
+/// AWS credentials with a name of their own.
+pub(crate) struct BackendSecurityPolicy {
+    /// `None` for the types of other providers, which mean nothing here.
+    pub(crate) aws: Option<AwsCredentials>,
+    /// Backends that it applies to.
+    pub(crate) targets: Vec<ObjectReference>,
+}
+
+// === impl BackendSecurityPolicy ===
+
+impl BackendSecurityPolicy {
+    const TYPES: [(&'static str, &'static str); 6] = [
+        ("APIKey", "apiKey"),
+        ("AWSCredentials", "awsCredentials"),
+        ("AzureAPIKey", "azureAPIKey"),
+        ("AzureCredentials", "azureCredentials"),
+        ("GCPCredentials", "gcpCredentials"),
+        ("AnthropicAPIKey", "anthropicAPIKey"),
+    ];
+
+    pub(crate) fn read(spec: &Field<'_>, metadata: &Metadata) -> Option<Self> {
+        let mut allowed = vec!["type", "targetRefs", "credentialOverride"];
+        allowed.extend(Self::TYPES.map(|(_, field)| field));
+        let object = spec.object(&allowed)?;
+        let kind = object.required("type")?.one_of(&Self::TYPES.map(|(name, _)| name))?;
+        for (name, own) in Self::TYPES.iter().filter(|(name, _)| *name == kind) {
+            let others = Self::TYPES.iter().any(|(_, field)| field != own && object.has(field));
+            if !object.has(own) || others {
+                object.broken(&format!("When type is {name}, only {own} field should be set"));
+                return None;
+            }
+        }
+        let targets = match object.get("targetRefs") {
+            Some(targets) => targets
+                .list(0, 16)
+                .iter()
+                .filter_map(|item| ObjectReference::read(item, "", ""))
+                .collect(),
+            None => Vec::new(),
+        };
+        if kind != "AWSCredentials" {
+            spec.at.note("not-enforced", format!("type {kind} is not enforced by Sealgate"));
+            return Some(Self { aws: None, targets });
+        }
+        if let Some(field) = object.get("credentialOverride") {
+            field.at.warning("not-enforced", "credentialOverride is not enforced by Sealgate");
+        }
+        let aws = object.required("awsCredentials")?;
+        Some(Self { aws: Some(read_aws(&aws, metadata)?), targets })
+    }
+}
+
+/// The shape differs from a route's in `oidcExchangeToken`.
+fn read_aws(field: &Field<'_>, metadata: &Metadata) -> Option<AwsCredentials> {
+    let allowed = ["region", "service", "credentialsFile", "oidcExchangeToken", "assumeRole"];
+    let object = field.object(&allowed)?;
+    if let Some(token) = object.get("oidcExchangeToken") {
+        let message = format!("OIDC exchange token is not supported: {}", metadata.name);
+        token.at.error("oidc-exchange", message);
+        return None;
+    }
+    let file = match object.get("credentialsFile") {
+        Some(file) => Some(CredentialsFile::read(&file)?),
+        None => None,
+    };
+    let assume_role = match object.get("assumeRole") {
+        Some(role) => Some(super::aws_credentials::assume_role(&role)?),
+        None => None,
+    };
+    let region = object.required("region")?;
+    Some(AwsCredentials {
+        at: field.at.clone(),
+        region_at: region.at.clone(),
+        region: region.text(&Shape::NON_EMPTY)?,
+        service: object.get("service").and_then(|service| service.text(&Shape::NON_EMPTY)),
+        file,
+        assume_role,
+        identity: None,
+        signing_host: None,
+    })
+}

@@ -1,0 +1,161 @@
+//! An `mcp.json` (`mcpServers`, as editors and assistants write it) in, its servers out.
+
+use http::{HeaderName, HeaderValue};
+use sealgate_aws::Secret;
+use sealgate_aws::identity::AssumeRole;
+
+use crate::finding::Severity;
+use crate::read::{Field, Object, Shape};
+use crate::report::At;
+use crate::url::Url;
+
+/// One mcp.json.
+pub(crate) struct McpServers {
+    pub(crate) at: At,
+    pub(crate) servers: Vec<McpServer>,
+}
+
+/// One server that can be reached over HTTP.
+pub(crate) struct McpServer {
+    pub(crate) at: At,
+    pub(crate) name: String,
+    pub(crate) url: Url,
+    pub(crate) headers: Vec<(HeaderName, Secret)>,
+    pub(crate) include_tools: Vec<String>,
+    pub(crate) aws: Option<AwsSettings>,
+}
+
+/// The extension `aws`: sign what goes to this server.
+#[derive(Default)]
+pub(crate) struct AwsSettings {
+    pub(crate) region: Option<String>,
+    pub(crate) service: Option<String>,
+    pub(crate) profile: Option<String>,
+    pub(crate) assume_role: Option<AssumeRole>,
+    pub(crate) signing_host: Option<String>,
+}
+
+const FIELDS: [&str; 10] =
+    ["type", "url", "headers", "includeTools", "command", "args", "env", "cwd", "disabled", "aws"];
+
+/// Reads a document with `mcpServers`.
+pub(crate) fn read(document: &Field<'_>) -> Option<McpServers> {
+    let at = document.at.of_resource("mcp.json");
+    let root = Field::root(document.node(), &at).open_object()?;
+    let field = root.required("mcpServers")?;
+    let at = field.at.clone();
+    let report = at.report().clone();
+    let mut servers = Vec::new();
+    for (name, server) in field.open_object()?.fields() {
+        let before = report.errors();
+        let read = read_server(name, &server);
+        let failed = report.errors() != before;
+        report.forgive(before);
+        servers.extend(read.filter(|_| !failed));
+    }
+    Some(McpServers { at, servers })
+}
+
+fn read_server(name: &str, field: &Field<'_>) -> Option<McpServer> {
+    let object = field.object(&FIELDS)?;
+    if let Some(disabled) = object.get("disabled")
+        && disabled.boolean()?
+    {
+        disabled.at.note("disabled", format!("server {name:?} is disabled"));
+        return None;
+    }
+    if let Some(command) = object.get("command") {
+        let message = format!("server {name:?} is left out: stdio servers are not supported yet");
+        let help = "start it with an HTTP transport of its own and give its url".to_owned();
+        command.at.say(Severity::Error, "stdio", message, Some(help));
+        return None;
+    }
+    for useless in ["args", "env", "cwd"] {
+        if let Some(field) = object.get(useless) {
+            let message = format!("{useless} has no effect on a server with a url");
+            field.at.warning("no-effect", message);
+        }
+    }
+    if let Some(field) = object.get("type") {
+        let kind = field.string()?;
+        if kind == "sse" {
+            let message = format!("server {name:?} is left out: type sse is not supported yet");
+            let help = "most servers also speak streamable HTTP; ask theirs for its URL".to_owned();
+            field.at.say(Severity::Error, "sse", message, Some(help));
+            return None;
+        }
+        if !kind.is_empty() {
+            let names = ["http", "streamable-http", "streamable_http", "streamableHttp"];
+            field.one_of(&names)?;
+        }
+    }
+    let url_field = object.required("url")?;
+    let text = url_field.string()?;
+    let url = match Url::parse(&text) {
+        Ok(url) => url,
+        Err(problem) => {
+            url_field.at.invalid("url", problem);
+            return None;
+        }
+    };
+    Some(McpServer {
+        at: url_field.at,
+        name: name.to_owned(),
+        url,
+        headers: read_headers(&object)?,
+        include_tools: object
+            .get("includeTools")
+            .map(|field| field.strings(1024, &Shape::NON_EMPTY))
+            .unwrap_or_default(),
+        aws: match object.get("aws") {
+            Some(aws) => read_aws(&aws)?,
+            None => None,
+        },
+    })
+}
+
+fn read_headers(object: &Object<'_>) -> Option<Vec<(HeaderName, Secret)>> {
+    let Some(field) = object.get("headers") else { return Some(Vec::new()) };
+    let mut headers: Vec<(HeaderName, Secret)> = Vec::new();
+    for (name, value) in field.open_object()?.fields() {
+        let text = value.secret()?;
+        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
+            value.at.invalid("header-name", "not a header name");
+            continue;
+        };
+        if HeaderValue::from_str(&text).is_err() {
+            value.at.invalid("header-value", "the value holds characters that no header may hold");
+            continue;
+        }
+        if headers.iter().any(|(existing, _)| *existing == name) {
+            value.at.invalid("duplicate", "Duplicate value: the header is already set");
+            continue;
+        }
+        headers.push((name, Secret::new(text)));
+    }
+    Some(headers)
+}
+
+/// `true`, `false` or the settings; the outer `None` means that something is wrong.
+fn read_aws(field: &Field<'_>) -> Option<Option<AwsSettings>> {
+    if !field.is_object() {
+        return field.boolean().map(|wanted| wanted.then(AwsSettings::default));
+    }
+    let object = field.object(&["region", "service", "profile", "assumeRole", "signingHost"])?;
+    let text = |name, shape: &Shape| object.get(name).and_then(|field| field.text(shape));
+    let assume_role = match object.get("assumeRole") {
+        // A bare ARN is short for `{roleArn: …}`.
+        Some(role) if !role.is_object() => {
+            Some(AssumeRole::new(role.text(&Shape::length(20, 2048))?))
+        }
+        Some(role) => Some(crate::kind::assume_role(&role)?),
+        None => None,
+    };
+    Some(Some(AwsSettings {
+        region: text("region", &Shape::NON_EMPTY),
+        service: text("service", &Shape::NON_EMPTY),
+        profile: text("profile", &Shape::NON_EMPTY),
+        assume_role,
+        signing_host: text("signingHost", &Shape::PRECISE_HOSTNAME),
+    }))
+}
