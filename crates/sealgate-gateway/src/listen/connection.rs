@@ -1,0 +1,102 @@
+//! Enters: one accepted connection. Leaves: its requests, one after the other, until either side
+//! has enough.
+
+use std::convert::Infallible;
+use std::error::Error as _;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::Answer;
+use super::drain::{Ticket, Wish};
+use super::spec::ListenerId;
+
+/// Where a connection comes from.
+#[derive(Clone, Copy)]
+pub(super) struct Origin {
+    pub(super) listener: ListenerId,
+    pub(super) peer: SocketAddr,
+}
+
+/// Told to clients beyond the limit.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+    content-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n";
+
+/// Serves requests. A panic in one ends this task, and with it this connection, and nothing else.
+pub(super) async fn run<A: Answer>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    protocol: &http1::Builder,
+    answer: A,
+    Origin { listener, peer }: Origin,
+    mut ticket: Ticket,
+) {
+    let service = service_fn(move |request| {
+        let answer = answer.clone();
+        async move { Ok::<_, Infallible>(answer.answer(listener, peer, request).await) }
+    });
+    let mut connection = pin!(protocol.serve_connection(TokioIo::new(stream), service));
+    let mut finishing = false;
+    let ended = poll_fn(|cx| {
+        // The connection first, so that a request that has already arrived is answered.
+        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+            return Poll::Ready(Some(ended));
+        }
+        match ticket.poll(cx) {
+            Wish::Run => Poll::Pending,
+            Wish::Stop => Poll::Ready(None),
+            Wish::Finish if finishing => Poll::Pending,
+            Wish::Finish => {
+                finishing = true;
+                connection.as_mut().graceful_shutdown();
+                connection.as_mut().poll(cx).map(Some)
+            }
+        }
+    });
+    match ended.await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => {
+            let cause = error.source().map(ToString::to_string);
+            tracing::debug!(%peer, %error, cause, "connection ended");
+        }
+        None => tracing::info!(%peer, "connection cut: its request did not finish in time"),
+    }
+}
+
+/// Takes the TLS handshake within `limit`.
+pub(super) async fn handshake(
+    stream: TcpStream,
+    config: Arc<ServerConfig>,
+    limit: Duration,
+    peer: SocketAddr,
+) -> Option<TlsStream<TcpStream>> {
+    match timeout(limit, TlsAcceptor::from(config).accept(stream)).await {
+        Ok(Ok(stream)) => Some(stream),
+        Ok(Err(error)) => {
+            tracing::debug!(%peer, %error, "TLS handshake failed");
+            None
+        }
+        Err(_) => {
+            tracing::debug!(%peer, "TLS handshake took too long");
+            None
+        }
+    }
+}
+
+/// Says why and hangs up. The words fit a fresh socket's buffer, so this does not wait; where
+/// they do not, the client sees the hang-up alone.
+pub(super) fn refuse(stream: &TcpStream) {
+    let _ = stream.try_write(FULL);
+}
