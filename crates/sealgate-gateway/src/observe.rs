@@ -3,7 +3,7 @@
 
 pub mod access;
 pub mod logs;
-mod metrics;
+pub mod metrics;
 
 pub use metrics::{
     BackendMetrics, IdentityFacts, Metrics, OpenStream, Operation, Outcome, ProcessMetrics,

@@ -13,6 +13,7 @@ use super::body::Body;
 use super::connect::connect;
 use super::error::SendError;
 use super::origin::Origin;
+use crate::seal::Sealed;
 
 /// How many connections are kept, and how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +83,8 @@ impl Pool {
         Arc::new(Self { limits, slots: Mutex::default() })
     }
 
-    /// Sends `request` and waits for the response head.
+    /// Sends a sealed request and waits for the response head. This is the only way out of the
+    /// process, and it takes nothing else.
     ///
     /// A kept connection that turns out to be closed before any of the request was written is
     /// replaced by a fresh one, once; a request that may have been written is never sent again.
@@ -90,6 +92,15 @@ impl Pool {
     /// # Errors
     /// [`SendError`]; [`SendError::sent`] tells whether the server may have seen the request.
     pub(crate) async fn send(
+        self: &Arc<Self>,
+        sealed: Sealed,
+        deadlines: SendDeadlines,
+    ) -> Result<http::Response<Body>, SendError> {
+        let (origin, request) = sealed.into_parts();
+        self.send_to(&origin, request, deadlines).await
+    }
+
+    pub(super) async fn send_to(
         self: &Arc<Self>,
         origin: &Arc<Origin>,
         request: http::Request<Full<Bytes>>,
