@@ -41,7 +41,8 @@ pub enum Kind {
 /// looked at and stays in the body as it came.
 #[derive(Clone, Debug)]
 pub struct Envelope<'a> {
-    /// The id as it stands in the body: a string, or an integer of any size.
+    /// The id as it stands in the body: a string, or an integer of any size. Of a server's error
+    /// it may also be `null`.
     pub id: Option<&'a RawValue>,
     /// The method, unescaped.
     pub method: Option<Cow<'a, str>>,
@@ -168,14 +169,13 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Whether `raw` may be an id: a string, or an integer of any size.
+/// Whether `raw` may be an id: a string, or an integer of any size, written as JSON has it.
 pub(crate) fn is_id(raw: &str) -> bool {
-    let bytes = raw.as_bytes();
-    match bytes.first() {
-        Some(b'"') => true,
-        Some(b'-' | b'0'..=b'9') => bytes.iter().skip(1).all(u8::is_ascii_digit),
-        _ => false,
-    }
+    let digits = raw.strip_prefix('-').unwrap_or(raw);
+    raw.starts_with('"')
+        || digits == "0"
+        || (digits.starts_with(|first| matches!(first, '1'..='9'))
+            && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]

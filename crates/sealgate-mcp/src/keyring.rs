@@ -6,6 +6,7 @@
 //! that two tokens are equal, and nothing more. Each purpose has a key of its own (HKDF-SHA256,
 //! RFC 5869), so a token never passes for one of another purpose.
 
+mod mac;
 mod seed_file;
 
 use std::fmt;
@@ -51,6 +52,7 @@ pub struct Keyring {
 struct Entry {
     id: [u8; KEY_ID],
     keys: [RandomizedNonceKey; Purpose::ALL.len()],
+    mac: aws_lc_rs::hmac::Key,
 }
 
 /// A token that does not open, or cannot be sealed.
@@ -199,7 +201,10 @@ impl Entry {
             keys.push(key.map_err(|_| KeyringFault::Refused)?);
         }
         let keys = keys.try_into().map_err(|_| KeyringFault::Refused)?;
-        Ok(Self { id, keys })
+        let mut mac = Zeroizing::new([0; 32]);
+        expand(&root, b"sealgate 1 mac", &mut *mac)?;
+        let mac = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &*mac);
+        Ok(Self { id, keys, mac })
     }
 
     fn key(&self, purpose: Purpose) -> &RandomizedNonceKey {

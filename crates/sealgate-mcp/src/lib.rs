@@ -13,6 +13,7 @@ pub mod log_level;
 pub mod meta_key;
 pub mod method;
 pub mod object;
+pub mod reply;
 pub mod session;
 pub mod splice;
 pub mod version;

@@ -291,6 +291,8 @@ impl<'a> Level<'a> for Message<'a> {
                     notes.duplicate(Self::PLACE, "id");
                     notes.id = None;
                 } else if raw.get() == "null" {
+                    // Of a server's error it is kept: whoever relays it replaces it there.
+                    self.id = notes.is_reply.then_some(raw);
                     self.has_null_id = true;
                 } else if is_id(raw.get()) && raw.get().len() <= MAX_ID {
                     self.id = Some(raw);

@@ -158,9 +158,13 @@ fn an_id_is_a_string_or_an_integer_of_any_size() {
 
 #[test]
 fn a_servers_error_may_lack_its_id_and_nothing_else_may() {
-    for body in [r#"{"jsonrpc":"2.0","error":{}}"#, r#"{"jsonrpc":"2.0","error":{},"id":null}"#] {
+    for (body, id) in [
+        (r#"{"jsonrpc":"2.0","error":{}}"#, None),
+        (r#"{"jsonrpc":"2.0","error":{},"id":null}"#, Some("null")),
+    ] {
         let reply = Envelope::parse_reply(body.as_bytes()).unwrap();
-        assert!(reply.id.is_none() && reply.error.is_some());
+        assert_eq!(reply.id.map(RawValue::get), id);
+        assert!(reply.error.is_some());
         assert_eq!(reply.kind(), Kind::Response);
         refused(body);
     }
