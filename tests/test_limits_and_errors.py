@@ -78,7 +78,7 @@ def test_too_many_or_too_long_headers_are_refused(running, headers, allowed):
         (b'{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}', None),
         (b'{"jsonrpc":"2.0","id":{"a":1},"method":"ping"}', -32600),
     ],
-    ids=str,
+    ids=lambda value: repr(value)[:40] if isinstance(value, bytes) else str(value),
 )
 def test_what_is_no_message_is_a_bad_request(running, body, code):
     client = running.opened()

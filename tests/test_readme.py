@@ -21,6 +21,7 @@ STAYING = {"./demo": r"leaves? the gateway|listening|ready|press|Ctrl", "sealgat
 
 
 def blocks():
+    """Each fenced block of the README as a parameter."""
     readme = ROOT / "README.md"
     text = readme.read_text() if readme.exists() else ""
     for found in BLOCK.finditer(text):
@@ -32,7 +33,7 @@ def test_there_is_a_readme_with_commands():
     assert any(found.values[0]["kind"] in ("sh", "bash", "console") for found in blocks())
 
 
-@pytest.mark.parametrize("block", blocks())
+@pytest.mark.parametrize("block", list(blocks()))
 def test_what_the_readme_shows(block, tmp_path):
     if (block["note"] or "").startswith("not run:"):
         pytest.skip(block["note"])
