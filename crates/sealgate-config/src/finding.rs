@@ -1,5 +1,7 @@
 //! What is wrong, where, and what to do: the only way in which this crate speaks to people.
 
+mod render;
+
 use std::fmt;
 use std::ops::Range;
 
@@ -74,8 +76,8 @@ impl fmt::Display for Severity {
 
 impl Finding {
     /// Renders as a compiler would: the place, the line, a caret, the help.
-    pub fn render(&self, _color: bool) -> String {
-        self.to_string()
+    pub fn render(&self, color: bool) -> String {
+        render::render(self, color)
     }
 }
 
@@ -94,6 +96,17 @@ impl fmt::Display for Finding {
 }
 
 // === impl Place ===
+
+impl Place {
+    /// What stands beside the caret: the field, and the resource that it belongs to.
+    fn label(&self) -> String {
+        match (self.resource.as_str(), self.field.as_str()) {
+            ("", field) => field.to_owned(),
+            (resource, "") => resource.to_owned(),
+            (resource, field) => format!("{field} of {resource}"),
+        }
+    }
+}
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

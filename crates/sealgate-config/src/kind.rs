@@ -16,6 +16,7 @@ use crate::finding::Severity;
 use crate::read::{Field, Shape};
 use crate::report::At;
 use crate::suggest::did_you_mean;
+use crate::tree::{Node, Value};
 
 pub(crate) use aws_credentials::{AwsCredentials, CredentialsFile, assume_role};
 pub(crate) use backend::{Backend, Endpoint, Target, TlsSettings};
@@ -23,7 +24,7 @@ pub(crate) use backend_security_policy::BackendSecurityPolicy;
 pub(crate) use backend_tls_policy::BackendTlsPolicy;
 pub(crate) use gateway::{Gateway, GatewayListener, RoutesFrom};
 pub(crate) use mcp_route::{
-    ApiKey, BackendReference, KeyPlace, KeyValue, McpRoute, ParentReference, Security,
+    ApiKey, BackendReference, KeyPlace, KeyValue, McpRoute, ParentReference, Security, is_backend,
 };
 pub(crate) use metadata::Metadata;
 pub(crate) use payload::{Payload, SubstitutionSource};
@@ -56,6 +57,8 @@ pub(crate) struct Named {
     pub(crate) kind: &'static str,
     /// `None` when something in it is wrong, so that who refers to it can say so.
     pub(crate) resource: Option<Resource>,
+    /// Names that it targets, known even when it is wrong.
+    pub(crate) mentions: Vec<String>,
 }
 
 /// What is known about a kind.
@@ -181,7 +184,18 @@ pub(crate) fn read(document: &Field<'_>, found: &mut Vec<Named>) {
     let before = at.report().errors();
     let resource = read_resource(known.kind, &root, &metadata);
     let resource = resource.filter(|_| at.report().errors() == before);
-    found.push(Named { metadata, at, kind: known.kind, resource });
+    let mentions = mentions(document.node());
+    found.push(Named { metadata, at, kind: known.kind, resource, mentions });
+}
+
+/// The names in `spec.targetRefs`.
+fn mentions(document: &Node) -> Vec<String> {
+    let Some(Value::List(targets)) =
+        document.get("spec").and_then(|spec| spec.get("targetRefs")).map(|list| &list.value)
+    else {
+        return Vec::new();
+    };
+    targets.iter().filter_map(|target| Some(target.get("name")?.text()?.to_owned())).collect()
 }
 
 fn read_resource(kind: &str, root: &Field<'_>, metadata: &Metadata) -> Option<Resource> {

@@ -10,9 +10,11 @@ mod load;
 mod mcp_json;
 mod read;
 mod report;
+mod resolve;
 pub mod resolved;
 mod substitute;
 mod suggest;
+mod summary;
 mod text;
 mod tree;
 mod url;
@@ -73,8 +75,10 @@ pub struct Outcome {
 }
 
 /// Loads, checks and resolves `sources`.
-pub fn load(_sources: &[Source], _options: &Options) -> Outcome {
-    Outcome::default()
+pub fn load(sources: &[Source], options: &Options) -> Outcome {
+    let loaded = load::load(sources, &options.environment);
+    let resolved = resolve::resolve(&loaded, options);
+    Outcome { resolved, findings: loaded.report.finish(options.strict) }
 }
 
 // === impl Options ===
@@ -101,6 +105,12 @@ impl fmt::Debug for Options {
 // === impl Outcome ===
 
 impl Outcome {
+    /// What would be served, for people: listeners, routes, paths, backends, kinds of
+    /// credentials; never a secret.
+    pub fn summary(&self) -> String {
+        summary::describe(&self.resolved)
+    }
+
     /// Whether anything had to be left out.
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(|finding| finding.severity == Severity::Error)

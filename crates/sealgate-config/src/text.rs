@@ -34,10 +34,6 @@ impl SourceText {
         Self { name, text: Zeroizing::new(text), lines, masks: RefCell::default() }
     }
 
-    pub(crate) fn text(&self) -> &str {
-        &self.text
-    }
-
     /// Never show these bytes.
     pub(crate) fn mask(&self, span: Range<usize>) {
         self.masks.borrow_mut().push(span);

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-pub(crate) use parse::{Parsed, Problem, parse};
+pub(crate) use parse::parse;
 
 /// A value with its place in the source.
 #[derive(Clone)]

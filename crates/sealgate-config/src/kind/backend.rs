@@ -33,7 +33,6 @@ pub(crate) struct BackendAnnotations {
 
 /// One place where the server listens.
 pub(crate) struct Endpoint {
-    pub(crate) at: At,
     pub(crate) target: Target,
     /// The name that the server goes by, when the target does not say.
     pub(crate) hostname: Option<String>,
@@ -192,7 +191,7 @@ impl Endpoint {
             let unix = object.get("unix")?.object(&["path"])?;
             Target::Unix { path: unix.required("path")?.text(&Shape::length(1, 108))?.into() }
         };
-        Some(Self { at: field.at.clone(), target, hostname })
+        Some(Self { target, hostname })
     }
 }
 

@@ -1,4 +1,5 @@
-use super::{Node, Parsed, Value, parse};
+use super::parse::{Parsed, parse};
+use super::{Node, Value};
 use crate::substitute::Held;
 
 fn read(text: &str) -> Parsed {

@@ -1,0 +1,266 @@
+//! `awsCredentials` in, what to sign with and for out.
+
+use sealgate_aws::IdentitySpec;
+use sealgate_aws::endpoint::{self, Signing};
+use sealgate_aws::identity::{AssumeRole, Source};
+
+use super::Context;
+use super::backend::{Host, Server};
+use super::store::{Absent, Referrer, invalid};
+use super::tls::Tls;
+use crate::finding::Severity;
+use crate::kind::{
+    AI_GATEWAY, AwsCredentials, CredentialsFile, ENVOY_GATEWAY, ObjectReference, Resource,
+};
+use crate::report::At;
+use crate::resolved::{Credential, Scheme};
+use crate::url::is_loopback;
+
+/// Resolves the AWS credentials of one backend.
+pub(super) fn resolve(
+    context: &Context<'_>,
+    from: Referrer<'_>,
+    server: &mut Server<'_>,
+    aws: &AwsCredentials,
+) -> Option<Credential> {
+    let signing_host = aws.signing_host.clone().or_else(|| server.signing_host.clone());
+    check_transport(server, &aws.at, signing_host.is_none())?;
+    let host = match (&signing_host, server.hosts.first()?) {
+        (Some(host), _) => host.clone(),
+        (None, (Host::Named(host), _)) => host.clone(),
+        (None, (Host::Address(ip), _)) if is_loopback(ip) && aws.service.is_some() => ip.clone(),
+        (None, (Host::Address(_), _)) => {
+            let message = format!(
+                "backend {} has no FQDN/hostname endpoint, which is required for AWS SigV4 signing",
+                server.name
+            );
+            aws.at.error("aws-host", message);
+            return None;
+        }
+    };
+    let service = scope(&host, aws.service.as_deref(), &aws.region, &aws.at, &aws.region_at)?;
+    let identity = identity(context, from, aws)?;
+    Some(Credential::Aws { identity, region: aws.region.clone(), service, signing_host })
+}
+
+/// The credentials that a BackendSecurityPolicy gives to a Backend by targeting it. `None` when
+/// something about it is wrong.
+pub(super) fn of_policy(
+    context: &Context<'_>,
+    namespace: &str,
+    to: &ObjectReference,
+    server: &mut Server<'_>,
+) -> Option<Credential> {
+    for named in context.store.of_kind("BackendSecurityPolicy") {
+        if named.metadata.namespace != namespace {
+            continue;
+        }
+        let Some(Resource::BackendSecurityPolicy(policy)) = &named.resource else {
+            if named.mentions.contains(&to.name) {
+                invalid(&to.at, "BackendSecurityPolicy", namespace, &named.metadata.name);
+                return None;
+            }
+            continue;
+        };
+        let hit = policy.targets.iter().any(|target| {
+            target.name == to.name && target.kind == "Backend" && target.group == ENVOY_GATEWAY
+        });
+        if let (true, Some(aws)) = (hit, &policy.aws) {
+            let from = Referrer { group: AI_GATEWAY, kind: named.kind, namespace };
+            return resolve(context, from, server, aws);
+        }
+    }
+    Some(Credential::None)
+}
+
+/// A signature is worth stealing: it leaves only over TLS, to this machine, or to a hop that was
+/// named on purpose.
+fn check_transport(server: &mut Server<'_>, at: &At, one_host: bool) -> Option<()> {
+    let authorities = server.authorities();
+    if one_host && authorities.iter().any(|other| Some(other) != authorities.first()) {
+        let message = format!(
+            "backend {} has endpoints with different hosts, and AWS SigV4 signs for one",
+            server.name
+        );
+        let help = "give the endpoints one hostname, or make each a Backend of its own";
+        at.say(Severity::Error, "aws-hosts", message, Some(help.to_owned()));
+        return None;
+    }
+    if server.scheme == Scheme::Https {
+        return Some(());
+    }
+    if server.via.is_some() {
+        // The hop speaks TLS with AWS; AWS sees the host without its port.
+        if server.hosts.iter().all(|(_, port)| *port == 443) {
+            server.scheme = Scheme::Https;
+            server.tls = Some(Tls::SYSTEM);
+        }
+        return Some(());
+    }
+    let local = |address: &crate::resolved::Address| match address {
+        crate::resolved::Address::Dns { host, .. } => is_loopback(host),
+        crate::resolved::Address::Ip(address) => address.ip().is_loopback(),
+        crate::resolved::Address::Unix(_) => true,
+    };
+    if server.connect.iter().all(local) {
+        return Some(());
+    }
+    let message = format!(
+        "backend {} is left out: AWS credentials are not sent over plain http",
+        server.name
+    );
+    let help = "add a BackendTLSPolicy that targets it, or spec.tls to the Backend";
+    at.say(Severity::Error, "aws-plain-http", message, Some(help.to_owned()));
+    None
+}
+
+/// The service to sign for; contradictions between what is set and what the host says are named.
+fn scope(
+    host: &str,
+    service: Option<&str>,
+    region: &str,
+    at: &At,
+    region_at: &At,
+) -> Option<String> {
+    let told = endpoint::infer(host);
+    if told.as_ref().is_some_and(|told| told.signing == Signing::Never) {
+        let message = format!("{host} is open to all and must not be sent AWS credentials");
+        at.say(Severity::Error, "aws-never-signed", message, Some("remove them".to_owned()));
+        return None;
+    }
+    if let Some(other) = told.as_ref().and_then(|told| told.region.as_deref())
+        && other != region
+    {
+        let message = format!(
+            "region {region:?} contradicts host {host:?}, which is in {other:?}; signing for \
+             {region:?}"
+        );
+        region_at.warning("aws-region-contradiction", message);
+    } else if !endpoint::is_region(region) {
+        region_at.warning("aws-region", format!("{region:?} does not look like an AWS region"));
+    }
+    let told = told.map(|told| told.service);
+    match (service, told) {
+        (Some(service), Some(told)) if service != told => {
+            let message = format!(
+                "service {service:?} contradicts host {host:?}, which is {told:?}; signing for \
+                 {service:?}"
+            );
+            at.warning("aws-service-contradiction", message);
+            Some(service.to_owned())
+        }
+        (Some(service), _) => Some(service.to_owned()),
+        (None, Some(told)) => Some(told),
+        (None, None) => {
+            let message = format!(
+                "cannot infer AWS SigV4 service name from host {host:?}; set \
+                 securityPolicy.awsCredentials.service explicitly"
+            );
+            at.error("aws-service", message);
+            None
+        }
+    }
+}
+
+fn identity(
+    context: &Context<'_>,
+    from: Referrer<'_>,
+    aws: &AwsCredentials,
+) -> Option<IdentitySpec> {
+    let mut spec = match (&aws.file, &aws.identity) {
+        (Some(file), _) => IdentitySpec::new(credentials_text(context, from, file)?),
+        (None, Some(reference)) => shared_identity(context, from, reference)?,
+        (None, None) => IdentitySpec::new(Source::DefaultChain),
+    };
+    if let Some(role) = &aws.assume_role {
+        spec = with_role(spec, role, &aws.region);
+    }
+    Some(spec)
+}
+
+/// Adds a role, asked for at the STS of the region that is signed for.
+pub(super) fn with_role(mut spec: IdentitySpec, role: &AssumeRole, region: &str) -> IdentitySpec {
+    spec.sts_region.get_or_insert_with(|| region.to_owned());
+    spec.with_role(role.clone())
+}
+
+/// The identity of a BackendSecurityPolicy.
+fn shared_identity(
+    context: &Context<'_>,
+    from: Referrer<'_>,
+    reference: &ObjectReference,
+) -> Option<IdentitySpec> {
+    if !context.store.permits(from, reference) {
+        return None;
+    }
+    let (kind, name) = ("BackendSecurityPolicy", &reference.name);
+    let namespace = reference.namespace_in(from.namespace);
+    let Some(named) = context.store.find(kind, namespace, name) else {
+        let message = format!("{kind} {namespace}/{name} not found");
+        let help = context.store.missing(kind, namespace, name);
+        reference.at.say(Severity::Error, "unresolved-reference", message, help);
+        return None;
+    };
+    let Some(Resource::BackendSecurityPolicy(policy)) = &named.resource else {
+        invalid(&reference.at, kind, namespace, name);
+        return None;
+    };
+    let Some(aws) = &policy.aws else {
+        let message = format!("{kind} {namespace}/{name} is not of type AWSCredentials");
+        reference.at.error("identity-type", message);
+        return None;
+    };
+    identity(context, Referrer { group: AI_GATEWAY, kind, namespace }, aws)
+}
+
+fn credentials_text(
+    context: &Context<'_>,
+    from: Referrer<'_>,
+    file: &CredentialsFile,
+) -> Option<Source> {
+    let reference = &file.secret;
+    let (namespace, name) = (reference.namespace_in(from.namespace), &reference.name);
+    let message = match context.store.value(from, reference, "credentials") {
+        Ok(text) => match profile_problem(text.expose(), &file.profile) {
+            None => {
+                let profile = file.profile.clone();
+                return Some(Source::CredentialsText { text, profile });
+            }
+            Some(problem) => problem,
+        },
+        Err(Absent::Reported) => return None,
+        Err(Absent::NotFound) => format!(
+            "failed to get AWS credentials secret {namespace}/{name}: secrets {name:?} not found"
+        ),
+        Err(Absent::NoKey) => {
+            format!("secret {namespace}/{name} does not contain key 'credentials' key")
+        }
+    };
+    let help = context.store.missing("Secret", namespace, name);
+    reference.at.say(Severity::Error, "aws-credentials", message, help);
+    None
+}
+
+/// What is wrong with a profile of a shared-credentials file, without quoting any of it.
+fn profile_problem(text: &str, profile: &str) -> Option<String> {
+    let (mut here, mut found, mut usable) = (false, false, false);
+    for line in text.lines().map(str::trim) {
+        if let Some(section) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            let section = section.trim();
+            let section = section.strip_prefix("profile ").map_or(section, str::trim);
+            here = section == profile;
+            found |= here;
+        } else if here && let Some((key, value)) = line.split_once('=') {
+            let key = key.trim().to_ascii_lowercase();
+            let known = ["aws_access_key_id", "role_arn", "source_profile"];
+            usable |= known.contains(&key.as_str()) && !value.trim().is_empty();
+        }
+    }
+    match (found, usable) {
+        (false, _) => Some(format!("cannot load shared config profile {profile:?}: not found")),
+        (true, false) => {
+            Some(format!("shared config profile {profile:?} does not contain any credentials"))
+        }
+        (true, true) => None,
+    }
+}

@@ -1,0 +1,142 @@
+//! Every resource by kind, namespace and name; and what may refer to what.
+
+use sealgate_aws::Secret;
+
+use crate::finding::Severity;
+use crate::kind::{Named, ObjectReference, Resource};
+use crate::report::At;
+use crate::suggest::did_you_mean;
+
+/// The resources of all sources.
+pub(super) struct Store<'a> {
+    resources: &'a [Named],
+}
+
+/// Who refers to something.
+#[derive(Clone, Copy)]
+pub(super) struct Referrer<'a> {
+    pub(super) group: &'a str,
+    pub(super) kind: &'a str,
+    pub(super) namespace: &'a str,
+}
+
+/// Why there is no value; worded by who asked.
+pub(super) enum Absent {
+    /// No such object.
+    NotFound,
+    /// The object has no such key.
+    NoKey,
+    /// Already reported.
+    Reported,
+}
+
+// === impl Store ===
+
+impl<'a> Store<'a> {
+    pub(super) fn new(resources: &'a [Named]) -> Self {
+        Self { resources }
+    }
+
+    pub(super) fn find(&self, kind: &str, namespace: &str, name: &str) -> Option<&'a Named> {
+        self.of_kind(kind)
+            .find(|named| named.metadata.name == name && named.metadata.namespace == namespace)
+    }
+
+    pub(super) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &'a Named> {
+        self.resources.iter().filter(move |named| named.kind == kind)
+    }
+
+    /// What to do about a name that is not there.
+    pub(super) fn missing(&self, kind: &str, namespace: &str, name: &str) -> Option<String> {
+        if let Some(elsewhere) = self.of_kind(kind).find(|named| named.metadata.name == name) {
+            let other = &elsewhere.metadata.namespace;
+            return Some(format!("{kind} {name} exists in namespace {other:?}, not {namespace:?}"));
+        }
+        did_you_mean(name, self.of_kind(kind).map(|named| named.metadata.name.as_str()))
+    }
+
+    /// Whether `from` may refer to an object; across namespaces only by a ReferenceGrant.
+    pub(super) fn permits(&self, from: Referrer<'_>, to: &ObjectReference) -> bool {
+        let namespace = to.namespace_in(from.namespace);
+        if namespace == from.namespace {
+            return true;
+        }
+        let permitted = self
+            .of_kind("ReferenceGrant")
+            .filter(|named| named.metadata.namespace == namespace)
+            .filter_map(|named| match &named.resource {
+                Some(Resource::ReferenceGrant(grant)) => Some(grant),
+                _ => None,
+            })
+            .any(|grant| {
+                grant.from.iter().any(|(group, kind, namespace)| {
+                    group == from.group && kind == from.kind && namespace == from.namespace
+                }) && grant.to.iter().any(|(group, kind, name)| {
+                    *group == to.group
+                        && *kind == to.kind
+                        && name.as_ref().is_none_or(|name| *name == to.name)
+                })
+            });
+        if !permitted {
+            let message = format!(
+                "{} {namespace}/{} is in another namespace and no ReferenceGrant there permits it",
+                to.kind, to.name
+            );
+            let help = format!(
+                "add a ReferenceGrant to namespace {namespace:?} from {} in {:?} to {}",
+                from.kind, from.namespace, to.kind
+            );
+            to.at.say(Severity::Error, "no-reference-grant", message, Some(help));
+        }
+        permitted
+    }
+
+    /// One value of a Secret or ConfigMap.
+    pub(super) fn value(
+        &self,
+        from: Referrer<'_>,
+        reference: &ObjectReference,
+        key: &str,
+    ) -> Result<Secret, Absent> {
+        if !self.permits(from, reference) {
+            return Err(Absent::Reported);
+        }
+        let namespace = reference.namespace_in(from.namespace);
+        let named =
+            self.find(&reference.kind, namespace, &reference.name).ok_or(Absent::NotFound)?;
+        match &named.resource {
+            Some(Resource::Secret(payload) | Resource::ConfigMap(payload)) => {
+                payload.values.get(key).cloned().ok_or(Absent::NoKey)
+            }
+            _ => {
+                invalid(&reference.at, &reference.kind, namespace, &reference.name);
+                Err(Absent::Reported)
+            }
+        }
+    }
+
+    /// As [`Store::value`], with everything that is wrong reported in plain words.
+    pub(super) fn value_or_report(
+        &self,
+        from: Referrer<'_>,
+        reference: &ObjectReference,
+        key: &str,
+    ) -> Option<Secret> {
+        let kind = reference.kind.to_lowercase();
+        let (namespace, name) = (reference.namespace_in(from.namespace), &reference.name);
+        let message = match self.value(from, reference, key) {
+            Ok(value) => return Some(value),
+            Err(Absent::Reported) => return None,
+            Err(Absent::NotFound) => format!("{kind} {namespace}/{name} not found"),
+            Err(Absent::NoKey) => format!("{kind} {namespace}/{name} does not contain '{key}' key"),
+        };
+        let help = self.missing(&reference.kind, namespace, name);
+        reference.at.say(Severity::Error, "unresolved-reference", message, help);
+        None
+    }
+}
+
+/// Reports a reference to an object that has errors of its own.
+pub(super) fn invalid(at: &At, kind: &str, namespace: &str, name: &str) {
+    at.error("invalid-reference", format!("{kind} {namespace}/{name} is invalid, see its errors"));
+}
