@@ -10,10 +10,14 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
+mod chain;
 mod error;
 mod refresh;
 mod source;
 mod spec;
+mod sts;
+mod text;
+mod watched;
 
 pub use error::{IdentityError, Tried};
 pub use spec::{AssumeRole, IdentitySpec, ProfileFiles, Source};
@@ -146,6 +150,14 @@ impl Identity {
         self.shared.wanted.notify_one();
         let _ = tokio::time::timeout(PATIENCE, attempts.wait_for(|count| *count > before)).await;
         self.current()
+    }
+
+    /// Waits until [`generation`](Self::generation) is another than `seen`, and returns it.
+    pub async fn changed(&self, seen: u64) -> u64 {
+        let mut attempts = self.shared.attempts.subscribe();
+        // The sender lives in `shared`, so this wait ends with a change and in no other way.
+        let _ = attempts.wait_for(|_| self.generation() != seen).await;
+        self.generation()
     }
 
     /// How it is doing.
