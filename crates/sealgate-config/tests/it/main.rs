@@ -1,0 +1,13 @@
+//! The crate as its users see it: sources in, resolved model and findings out.
+
+mod examples;
+mod files;
+mod hostile;
+mod kitchen_sink;
+mod mcp_json;
+mod messages;
+mod rendering;
+mod resolution;
+mod secrets;
+mod support;
+mod url;
