@@ -119,7 +119,7 @@ def envoy(folder, upstream_port, binary):
 
 
 def sealgate(folder, upstream_port, *, signed):
-    """The release binary: one worker, one prefixed route, no line a request in the log."""
+    """The release binary: one worker, one prefixed route; its access log goes to /dev/null."""
     name = "sealgate signed" if signed else "sealgate unsigned"
     sources = folder / name.replace(" ", "-")
     sources.mkdir()
@@ -145,6 +145,6 @@ def sealgate(folder, upstream_port, *, signed):
     port = free_port()
     binary = os.environ.get("SEALGATE_BINARY", ROOT / "target" / "release" / "sealgate")
     process = Process([binary, "run", sources, "--listen", f"127.0.0.1:{port}", "--admin", "127.0.0.1:0",
-                       "--workers", "1", "--log-level", "warn"])
+                       "--workers", "1", "--log-level", "warn"], discard_stdout=True)
     wait_for_port(port, process=process)
     return Target(name, process, port, tool="bench__echo")

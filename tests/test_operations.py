@@ -3,7 +3,8 @@
 import threading
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client import parser as prometheus
+from prometheus_client.openmetrics import parser as openmetrics
 
 from kit.http import exchange
 from kit.process import eventually
@@ -33,7 +34,8 @@ def test_a_running_gateway_is_healthy_and_ready(running, target):
 def scrape(running):
     answer = running.admin("/metrics")
     assert answer.status == 200
-    return list(text_string_to_metric_families(answer.body.decode()))
+    format = openmetrics if "openmetrics" in answer.headers["content-type"] else prometheus
+    return list(format.text_string_to_metric_families(answer.body.decode()))
 
 
 def test_metrics_parse_and_count_the_calls(running):
@@ -60,11 +62,11 @@ def test_a_made_up_method_does_not_make_up_a_metric(running):
     assert "made/up" not in running.admin("/metrics").body.decode()
 
 
-def test_every_metric_has_help_and_the_project_s_name(running):
+def test_every_metric_has_help_and_a_name_of_ours(running):
     running.opened().call("echo")
     for family in scrape(running):
         assert family.documentation, family.name
-        assert family.name.startswith(("sealgate_", "process_")), family.name
+        assert family.name.startswith(("sealgate_", "mcp_", "process_")), family.name
 
 
 def test_one_log_line_a_request(running):

@@ -56,7 +56,7 @@ def test_the_session_id_is_visible_ascii_and_says_nothing(gateway, route, everyt
 
 
 def test_a_key_is_made_and_said_so_when_none_is_given(gateway, route):
-    gateway(route).logged(lambda record: "session key" in record.get("message", "").lower())
+    gateway(route).logged(lambda record: "session-key-file" in record.get("message", ""))
 
 
 def test_an_old_key_still_opens_what_it_sealed(gateway, route, key_file):

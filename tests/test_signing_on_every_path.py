@@ -13,6 +13,7 @@ from kit.aws_identity import FIRST, SECOND
 from kit.mcp_client import RpcError
 from kit.recorder import Recorder
 from kit.sigv4_front import SigV4Front
+from kit.smithy import claimed_signature, smithy_signatures
 
 HOST = "bedrock-agentcore.us-east-1.amazonaws.com"
 PATH = "/runtimes/arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A123456789012%3Aruntime%2Fx/invocations"
@@ -79,6 +80,7 @@ def test_every_message_of_a_session_arrives_signed(signed, front):
         "GET",
         "DELETE",
     }
+    assert smithy_signatures(front.accepted) == [claimed_signature(one) for one in front.accepted]
     assert {one.target for one in front.accepted} == {TARGET}
     assert {one.header("host").partition(":")[0] for one in front.accepted} == {HOST}
 

@@ -11,8 +11,10 @@ import pytest
 
 from kit.aws_identity import FIRST, SECOND, THIRD
 from kit.http import exchange
+from kit.moto_verify import moto_refuses
 from kit.signing import signed_request
 from kit.sigv4_front import SigV4Front
+from kit.smithy import claimed_signature, smithy_signatures
 
 HOST = "bedrock-agentcore.us-east-1.amazonaws.com"
 ARN_PATH = "/runtimes/arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A123456789012%3Aruntime%2Fx/invocations"
@@ -160,3 +162,19 @@ def test_a_scripted_refusal_is_given_once(front):
     answer = send(front, sign())
     assert (answer.status, answer.headers["x-amzn-errortype"]) == (403, "ExpiredTokenException")
     assert send(front, sign()).status == 200
+
+
+def test_the_sdk_for_javascript_agrees_with_what_is_accepted(front):
+    for identity in (FIRST, SECOND):
+        send(front, sign(identity, target=ARN_PATH + "?qualifier=DEFAULT"))
+        send(front, sign(identity, "GET", "/mcp", b""))
+    assert len(front.accepted) == 4
+    assert smithy_signatures(front.accepted) == [claimed_signature(one) for one in front.accepted]
+
+
+@pytest.mark.parametrize("identity", [FIRST, SECOND], ids=["long-lived", "temporary"])
+def test_moto_alone_tells_a_right_signature_from_a_wrong_one(identity):
+    request = sign(identity, target=ARN_PATH)
+    assert not moto_refuses(request, identity)
+    request.target += "?more=1"
+    assert moto_refuses(request, identity)

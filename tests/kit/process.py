@@ -16,24 +16,27 @@ class Died(Exception):
 
 
 class Process:
-    """Runs `argv`; collects stdout and stderr line by line, each stamped by its stream."""
+    """Runs `argv`; collects stdout and stderr line by line, or stderr only."""
 
-    def __init__(self, argv, *, env=None, cwd=None):
+    def __init__(self, argv, *, env=None, cwd=None, discard_stdout=False):
         self.argv = [str(part) for part in argv]
         self.lines = []
         self._changed = threading.Condition()
-        self._open_streams = 2
+        self._open_streams = 1 if discard_stdout else 2
         self.child = subprocess.Popen(
             self.argv,
             env=env,
             cwd=cwd,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.DEVNULL if discard_stdout else subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        for stream in (self.child.stdout, self.child.stderr):
+        for stream in self._streams():
             threading.Thread(target=self._collect, args=(stream,), daemon=True).start()
+
+    def _streams(self):
+        return [stream for stream in (self.child.stdout, self.child.stderr) if stream is not None]
 
     def _collect(self, stream):
         for raw in stream:
@@ -94,7 +97,7 @@ class Process:
                 break
             except subprocess.TimeoutExpired:
                 continue
-        for stream in (self.child.stdout, self.child.stderr):
+        for stream in self._streams():
             if self._open_streams == 0:
                 stream.close()
 
