@@ -13,11 +13,12 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use tokio::net::TcpListener;
 
-use crate::listen::{Answer, ListenerId};
+use crate::listen::{self, Answer, Door, Drain, Limits, ListenError, ListenerId, bind};
 use crate::observe::Metrics;
 
-/// Answers on the admin address. Serve it with [`crate::listen::serve`].
+/// Answers on the admin address. [`serve`] opens one.
 #[derive(Clone)]
 pub struct Admin {
     status: Arc<dyn Status>,
@@ -29,6 +30,32 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 const INDEX: &str = include_str!("admin/index.html");
+
+/// Listens on `address` and answers there, on the runtime that runs the returned future, until
+/// `drain`. Returns the bound address as well, which has a port where `address` had none.
+///
+/// # Errors
+/// [`ListenError`] when the system refuses the address.
+pub fn serve(
+    address: SocketAddr,
+    admin: Admin,
+    drain: Drain,
+) -> Result<(SocketAddr, impl Future<Output = ()> + Send + 'static), ListenError> {
+    let refused = |error| ListenError::Socket { name: "admin".to_owned(), address, error };
+    let mut sockets = bind(address, 1).map_err(refused)?;
+    let socket = sockets.pop().ok_or_else(|| refused(std::io::ErrorKind::Other.into()))?;
+    let bound = socket.local_addr().map_err(refused)?;
+    tracing::info!(listener = "admin", address = %bound, "listening");
+    // Connections here are not those that the metrics count.
+    let door = Door::new(ListenerId::of(address), None, Limits::default(), Arc::default());
+    let serving = async move {
+        match TcpListener::from_std(socket) {
+            Ok(socket) => listen::serve(socket, door, admin, drain).await,
+            Err(error) => tracing::error!(%error, "cannot watch the admin socket"),
+        }
+    };
+    Ok((bound, serving))
+}
 
 // === impl Admin ===
 

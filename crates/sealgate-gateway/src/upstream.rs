@@ -17,4 +17,4 @@ pub use origin::{ClientIdentity, Origin, OriginError, OriginSpec, Origins, TlsSp
 pub use pool::{Pool, PoolLimits, SendDeadlines};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

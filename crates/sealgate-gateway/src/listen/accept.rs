@@ -56,8 +56,8 @@ fn protocol(door: &Door) -> http1::Builder {
         .header_read_timeout(door.limits.head)
         .max_header_size(door.limits.head_size)
         // An unfinished head must not take more than a finished one may.
-        .max_buf_size(door.limits.head_size.max(8192))
-        .pipeline_flush(true);
+        .max_buf_size(door.limits.head_size.max(8192));
+    // No `pipeline_flush`: with it, hyper does not send its answer to a head that it cannot read.
     builder
 }
 

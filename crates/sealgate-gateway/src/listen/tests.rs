@@ -1,1 +1,45 @@
+mod client;
+mod connections;
+mod reload;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use tokio::sync::Notify;
+
+use super::{Answer, ListenerId};
+
+/// Answers by path: `/slow` waits for `go`, `/panic` panics, everything else says what it got.
+#[derive(Clone, Default)]
+struct Echo {
+    /// Told when a slow request has begun.
+    begun: Arc<Notify>,
+    go: Arc<Notify>,
+}
+
+impl Answer for Echo {
+    type Body = Full<Bytes>;
+
+    async fn answer(
+        &self,
+        _listener: ListenerId,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+    ) -> Response<Full<Bytes>> {
+        let path = request.uri().path().to_owned();
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        match path.as_str() {
+            "/panic" => panic!("as asked"),
+            "/slow" => {
+                self.begun.notify_one();
+                self.go.notified().await;
+            }
+            _ => {}
+        }
+        Response::new(Full::new(format!("{path} {} {}", peer.ip(), body.len()).into()))
+    }
+}

@@ -164,7 +164,10 @@ pub(super) fn failure_within(error: &io::Error) -> Option<TlsFailure> {
 
 fn certificate_failure(problem: &CertificateError) -> TlsFailure {
     match problem {
-        CertificateError::UnknownIssuer => TlsFailure::UnknownIssuer,
+        // A bad signature is an authority of a trusted one's name with another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            TlsFailure::UnknownIssuer
+        }
         CertificateError::NotValidForNameContext { expected, presented } => TlsFailure::WrongName {
             expected: expected.to_str().into_owned(),
             presented: presented.clone(),

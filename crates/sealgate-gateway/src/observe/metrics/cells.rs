@@ -93,7 +93,7 @@ impl Histogram {
         BOUNDS
             .iter()
             .map(|&micros| Duration::from_micros(micros).as_secs_f64())
-            .chain([f64::MAX])
+            .chain([f64::INFINITY])
             .zip(self.buckets)
             .collect()
     }

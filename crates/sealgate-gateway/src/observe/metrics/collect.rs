@@ -26,8 +26,6 @@ struct Snapshot {
     backends: Vec<Arc<BackendCells>>,
 }
 
-type Labels<'a, const N: usize> = [(&'static str, &'a str); N];
-
 impl Collector for Families {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         let snapshot = Snapshot::take(&self.0);
@@ -50,7 +48,6 @@ impl Families {
     fn process(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
         let process = &self.0.process;
         let count = |value: &std::sync::atomic::AtomicU64| value.load(Ordering::Relaxed);
-        let none: Labels<'_, 0> = [];
         let mut family =
             Family::open(encoder, "sealgate_build", "The version that runs.", MetricType::Info)?;
         family.0.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
@@ -60,16 +57,17 @@ impl Families {
             "Open client connections.",
             MetricType::Gauge,
         )?
-        .gauge(&none, process.connections.load(Ordering::Relaxed))?;
+        .0
+        .encode_gauge(&process.connections.load(Ordering::Relaxed))?;
         let help = "Client connections accepted.";
         Family::open(encoder, "sealgate_connections_accepted", help, MetricType::Counter)?
-            .counter(&none, count(&process.accepted))?;
+            .total(count(&process.accepted))?;
         let help = "Client connections turned away because there were too many.";
         Family::open(encoder, "sealgate_connections_refused", help, MetricType::Counter)?
-            .counter(&none, count(&process.refused))?;
+            .total(count(&process.refused))?;
         let help = "Access log lines lost because nobody read them fast enough.";
         Family::open(encoder, "sealgate_access_lines_dropped", help, MetricType::Counter)?
-            .counter(&none, count(&process.lines_dropped))?;
+            .total(count(&process.lines_dropped))?;
         let help = "Reloads of the configuration by result.";
         let mut reloads = Family::open(encoder, "sealgate_reloads", help, MetricType::Counter)?;
         for result in ReloadResult::ALL {
@@ -249,13 +247,16 @@ impl<'a> Family<'a> {
         help: &str,
         kind: MetricType,
     ) -> Result<Self, Error> {
-        // The encoder wants the sentence without its full stop.
-        let help = help.trim_end_matches('.');
         encoder.encode_descriptor(name, help, None, kind).map(Self)
     }
 
     fn counter(&mut self, labels: &impl EncodeLabelSet, value: u64) -> Result<(), Error> {
         self.0.encode_family(labels)?.encode_counter::<NoLabelSet, _, u64>(&value, None)
+    }
+
+    /// The only sample of a counter without labels.
+    fn total(&mut self, value: u64) -> Result<(), Error> {
+        self.0.encode_counter::<NoLabelSet, _, u64>(&value, None)
     }
 
     fn gauge(&mut self, labels: &impl EncodeLabelSet, value: i64) -> Result<(), Error> {

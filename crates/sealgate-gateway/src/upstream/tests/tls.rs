@@ -1,0 +1,143 @@
+//! TLS to servers: who is trusted, and what the caller is told otherwise.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use sealgate_aws::Secret;
+use sealgate_config::resolved::Address;
+use tokio_rustls::TlsAcceptor;
+
+use super::Client;
+use super::authority::Authority;
+use super::peer::{Peer, Talk};
+use crate::upstream::{ClientIdentity, OriginSpec, SendError, Stage, TlsFailure, TlsSpec, Trust};
+
+async fn serving(config: Arc<ServerConfig>) -> Peer {
+    Peer::start(move |_, talk| {
+        let acceptor = TlsAcceptor::from(Arc::clone(&config));
+        async move {
+            let Ok(stream) = acceptor.accept(talk.into_stream()).await else { return };
+            let mut talk = Talk::new(stream);
+            while talk.request().await.is_some() {
+                talk.say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+            }
+        }
+    })
+    .await
+}
+
+fn trusting(authority: &Authority) -> Trust {
+    Trust::Pem(authority.pem.as_bytes().into())
+}
+
+fn client(peer: &Peer, server_name: &str, trust: Trust, client: Option<ClientIdentity>) -> Client {
+    Client::with(OriginSpec {
+        connect: vec![Address::Ip(peer.address)],
+        tls: Some(TlsSpec { server_name: server_name.to_owned(), trust, client }),
+    })
+}
+
+async fn failure(client: Client) -> TlsFailure {
+    match client.send("{}").await.unwrap_err() {
+        SendError::Tls { reason, .. } => reason,
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_of_a_trusted_authority_is_accepted_and_the_connection_kept() {
+    let authority = Authority::new();
+    let peer = serving(authority.server(&authority.leaf("mcp.test"), false)).await;
+    let client = client(&peer, "mcp.test", trusting(&authority), None);
+    assert_eq!(client.ask("{}").await, "ok");
+    assert_eq!(client.ask("{}").await, "ok");
+    assert_eq!(peer.accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_certificate_for_an_address_is_accepted() {
+    let authority = Authority::new();
+    let peer = serving(authority.server(&authority.leaf("127.0.0.1"), false)).await;
+    assert_eq!(client(&peer, "127.0.0.1", trusting(&authority), None).ask("{}").await, "ok");
+}
+
+#[tokio::test]
+async fn an_unknown_authority_is_refused_with_its_remedy() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let peer = serving(theirs.server(&theirs.leaf("mcp.test"), false)).await;
+    for trust in [trusting(&ours), Trust::System] {
+        let error = client(&peer, "mcp.test", trust, None).send("{}").await.unwrap_err();
+        let SendError::Tls { reason: TlsFailure::UnknownIssuer, .. } = &error else {
+            panic!("{error}")
+        };
+        assert!(!error.sent());
+        assert!(error.remedy().contains("caCertificateRefs"));
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_refused_with_both_names() {
+    let authority = Authority::new();
+    let peer = serving(authority.server(&authority.leaf("other.test"), false)).await;
+    let reason = failure(client(&peer, "mcp.test", trusting(&authority), None)).await;
+    let text = reason.to_string();
+    assert!(matches!(reason, TlsFailure::WrongName { .. }), "{text}");
+    assert!(text.contains("mcp.test") && text.contains("other.test"), "{text}");
+}
+
+#[tokio::test]
+async fn any_certificate_is_accepted_where_the_operator_said_so() {
+    let authority = Authority::new();
+    let peer = serving(authority.server(&authority.leaf("other.test"), false)).await;
+    assert_eq!(client(&peer, "mcp.test", Trust::Anyone, None).ask("{}").await, "ok");
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_presented() {
+    let authority = Authority::new();
+    let peer = serving(authority.server(&authority.leaf("mcp.test"), true)).await;
+    let leaf = authority.leaf("client.test");
+    let identity =
+        ClientIdentity { certificates: leaf.chain.into_bytes(), key: Secret::new(leaf.key) };
+    let client = client(&peer, "mcp.test", trusting(&authority), Some(identity));
+    assert_eq!(client.ask("{}").await, "ok");
+}
+
+#[tokio::test]
+async fn a_missing_client_certificate_is_named() {
+    let authority = Authority::new();
+    let peer = serving(authority.server(&authority.leaf("mcp.test"), true)).await;
+    let reason = failure(client(&peer, "mcp.test", trusting(&authority), None)).await;
+    assert_eq!(reason, TlsFailure::ClientCertificateRequired);
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_named() {
+    let peer = Peer::start(|_, mut talk| async move {
+        talk.say("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+        talk.hung_up().await;
+    })
+    .await;
+    let reason = failure(client(&peer, "mcp.test", Trust::Anyone, None)).await;
+    assert_eq!(reason, TlsFailure::NotTls);
+}
+
+#[tokio::test]
+async fn a_handshake_that_hangs_runs_into_the_connect_deadline() {
+    let peer = Peer::start(|_, mut talk| async move { talk.hung_up().await }).await;
+    let mut client = client(&peer, "mcp.test", Trust::Anyone, None);
+    client.deadlines.connect = Duration::from_millis(30);
+    let error = client.send("{}").await.unwrap_err();
+    let SendError::ConnectTimeout { stage: Stage::Handshake, .. } = &error else {
+        panic!("{error}")
+    };
+    assert!(!error.sent());
+}
+
+#[tokio::test]
+async fn a_handshake_that_ends_early_is_named() {
+    let peer = Peer::start(|_, talk| async move { drop(talk) }).await;
+    let reason = failure(client(&peer, "mcp.test", Trust::Anyone, None)).await;
+    assert!(matches!(reason, TlsFailure::Ended(_)), "{reason}");
+}
