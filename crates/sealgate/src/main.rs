@@ -1,1 +1,28 @@
-fn main() {}
+//! Sealgate: one MCP endpoint in front of many MCP servers, which puts each backend's credentials
+//! on every request that leaves.
+
+mod check;
+mod cli;
+mod demo;
+mod keys;
+mod reload;
+mod run;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use cli::{Arguments, Command};
+
+// Short-lived buffers of mixed sizes are what a proxy allocates; mimalloc takes 2 to 9 % less CPU
+// for them than the C library's allocator, for some megabytes more of memory.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Demo(arguments) => demo::demo(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+    }
+}

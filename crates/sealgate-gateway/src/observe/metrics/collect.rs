@@ -78,7 +78,7 @@ impl Families {
     }
 
     fn identities(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
-        let identities = self.0.process.identities();
+        let identities = self.0.process.identity_facts();
         let help = "When the current credentials of an AWS identity end, in Unix seconds.";
         let name = "sealgate_identity_expiry_timestamp_seconds";
         let mut family = Family::open(encoder, name, help, MetricType::Gauge)?;

@@ -72,11 +72,11 @@ impl ProcessMetrics {
     }
 
     /// Whom to ask for identities when metrics are read.
-    pub fn watch_identities(&self, source: impl Fn() -> Vec<IdentityFacts> + Send + 'static) {
+    pub fn identities(&self, source: impl Fn() -> Vec<IdentityFacts> + Send + 'static) {
         *self.identities.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(source));
     }
 
-    pub(super) fn identities(&self) -> Vec<IdentityFacts> {
+    pub(super) fn identity_facts(&self) -> Vec<IdentityFacts> {
         let source = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
         source.as_ref().map(|source| source()).unwrap_or_default()
     }

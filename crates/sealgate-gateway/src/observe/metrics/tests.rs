@@ -100,7 +100,7 @@ fn signatures_errors_reloads_and_identities_have_their_families() {
     backend.failed("upstream_refused");
     metrics.process().reloaded(ReloadResult::Partial);
     metrics.process().lines_dropped(3);
-    metrics.process().watch_identities(|| {
+    metrics.process().identities(|| {
         vec![IdentityFacts {
             name: "profile \"x\"".to_owned(),
             expires_at: Some(UNIX_EPOCH + Duration::from_secs(1_800_000_000)),

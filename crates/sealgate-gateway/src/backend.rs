@@ -1,0 +1,146 @@
+//! Enters: one message for one backend. Leaves: the backend's answer, opened and classified, or a
+//! named failure. Every request to a backend is written, sealed and sent here.
+
+mod answer;
+mod resend;
+
+pub(crate) use answer::{Opened, collect, from_error_object};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{HeaderName, HeaderValue};
+use sealgate_mcp::version::Version;
+
+use crate::fail::{BackendError, Stage};
+use crate::plan::{BackendPlan, RoutePlan};
+use crate::seal::Draft;
+use crate::upstream::{self, Pool, SendDeadlines};
+use resend::Sent;
+
+/// How long a backend may hold back the head of its event stream: some send it with the first
+/// event, which may be hours away.
+const STREAM_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// One client's dealings with one backend. Owns what it needs, so that an answer can outlive the
+/// request that asked for it.
+#[derive(Clone)]
+pub(crate) struct Exchange {
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) route: Arc<RoutePlan>,
+    pub(crate) index: usize,
+    /// The backend's session id, where it gave one.
+    pub(crate) session: Option<Box<str>>,
+    /// What was negotiated with the backend; nothing before `initialize`.
+    pub(crate) version: Option<Version>,
+    /// Client headers for this backend.
+    pub(crate) forwarded: Arc<[(HeaderName, HeaderValue)]>,
+}
+
+impl Exchange {
+    /// With whom.
+    pub(crate) fn backend(&self) -> &Arc<BackendPlan> {
+        &self.route.backends[self.index]
+    }
+
+    /// Sends a JSON-RPC request and opens the answer.
+    pub(crate) async fn open(&self, body: Bytes) -> Result<Opened, BackendError> {
+        let first_byte = self.backend().deadlines.call;
+        let response = self.send(&self.post(body), first_byte).await?;
+        answer::open(response, self.session.is_some()).await
+    }
+
+    /// Sends a request of the gateway's own and waits for its whole answer, at most `limit` bytes
+    /// of it and no longer than `within`.
+    pub(crate) async fn ask(
+        &self,
+        body: Bytes,
+        upstream_id: &str,
+        limit: usize,
+        within: Duration,
+        stage: Stage,
+    ) -> Result<Asked, BackendError> {
+        let exchange = async {
+            let response = self.send(&self.post(body), within).await?;
+            let session = answer::session_id(response.headers());
+            let opened = answer::open(response, self.session.is_some()).await?;
+            let message = collect(opened, upstream_id, limit).await?;
+            Ok(Asked { message, session })
+        };
+        match tokio::time::timeout(within, exchange).await {
+            Ok(result) => result,
+            Err(_) => Err(BackendError::Timeout { stage, after: within }),
+        }
+    }
+
+    /// Sends a notification or a response; any success will do (2025-03-26 asks for 202, servers
+    /// in the field answer 200 and 204 too).
+    pub(crate) async fn tell(&self, body: Bytes) -> Result<(), BackendError> {
+        let first_byte = self.backend().deadlines.first_byte;
+        let response = self.send(&self.post(body), first_byte).await?;
+        if response.status().is_success() {
+            return Ok(());
+        }
+        Err(answer::refused(response, self.session.is_some()).await)
+    }
+
+    /// Opens the backend's event stream; `None` when it has none (405).
+    pub(crate) async fn listen(
+        &self,
+        last_event_id: Option<&str>,
+    ) -> Result<Option<upstream::Body>, BackendError> {
+        let mut draft = Draft::get(self.backend());
+        self.address(&mut draft);
+        draft.last_event_id = last_event_id;
+        match self.send(&draft, STREAM_PATIENCE).await? {
+            sent if sent.status() == http::StatusCode::METHOD_NOT_ALLOWED => Ok(None),
+            Sent::Streaming(response) if response.status().is_success() => {
+                Ok(answer::is_events(response.headers()).then(|| response.into_body()))
+            }
+            sent => Err(answer::refused(sent, self.session.is_some()).await),
+        }
+    }
+
+    /// Ends the backend's session. A backend that does not let clients end sessions says 405.
+    pub(crate) async fn close(&self) -> Result<(), BackendError> {
+        let mut draft = Draft::delete(self.backend());
+        self.address(&mut draft);
+        let response = self.send(&draft, self.backend().deadlines.first_byte).await?;
+        let status = response.status();
+        let gone = [http::StatusCode::METHOD_NOT_ALLOWED, http::StatusCode::NOT_FOUND];
+        if status.is_success() || gone.contains(&status) {
+            return Ok(());
+        }
+        Err(answer::refused(response, false).await)
+    }
+
+    fn post(&self, body: Bytes) -> Draft<'_> {
+        let mut draft = Draft::post(self.backend(), body);
+        self.address(&mut draft);
+        draft
+    }
+
+    fn address<'a>(&'a self, draft: &mut Draft<'a>) {
+        draft.session = self.session.as_deref();
+        draft.version = self.version;
+        draft.forwarded = &self.forwarded;
+    }
+
+    async fn send(&self, draft: &Draft<'_>, first_byte: Duration) -> Result<Sent, BackendError> {
+        let connect = self.backend().deadlines.connect;
+        let result = resend::send(&self.pool, draft, SendDeadlines { connect, first_byte }).await;
+        if let Err(error) = &result {
+            self.backend().metrics.failed(error.reason());
+        }
+        result
+    }
+}
+
+/// A whole answer to a request of the gateway's own.
+pub(crate) struct Asked {
+    /// The JSON-RPC message.
+    pub(crate) message: Bytes,
+    /// The session id that came with it.
+    pub(crate) session: Option<Box<str>>,
+}

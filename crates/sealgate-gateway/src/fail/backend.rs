@@ -1,0 +1,162 @@
+//! Enters: what one backend did wrong. Leaves: a named reason, its code and its remedy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sealgate_aws::identity::IdentityError;
+use sealgate_aws::refusal::Refusal;
+use sealgate_aws::sign::SignError;
+use sealgate_mcp::code;
+
+use crate::upstream::SendError;
+
+/// One backend's failure, named after the backend.
+#[derive(Debug, thiserror::Error)]
+#[error("backend {backend}: {error}")]
+pub struct BackendFailure {
+    /// The backend's name in its route.
+    pub backend: Arc<str>,
+    /// What went wrong there.
+    #[source]
+    pub error: BackendError,
+}
+
+/// The part of an exchange that ran out of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Waiting for the rest of an answer that had begun.
+    Answer,
+    /// Waiting for `initialize` as a whole.
+    Initialize,
+    /// Waiting for a list as a whole.
+    List,
+}
+
+/// Everything that a backend, or the way to it, can do wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackendError {
+    /// 202 means that nothing will come; a request needs an answer.
+    #[error("answered 202 Accepted to a request, so no result will ever come")]
+    AcceptedRequest,
+    /// AWS refused the request; its own words are kept.
+    #[error("AWS refused the request ({}): {}", .0.code(), .0.message.as_deref().unwrap_or("no message"))]
+    AwsRefused(Box<Refusal>),
+    /// The body broke off.
+    #[error("the answer broke off: {0}")]
+    BrokenOff(String),
+    /// No credentials to seal with.
+    #[error("no AWS credentials: {0}")]
+    Credentials(#[from] IdentityError),
+    /// The answer is neither JSON nor an event stream.
+    #[error("answered with content type {0:?} instead of JSON or an event stream")]
+    ContentType(String),
+    /// The backend answered initialize with something else than an InitializeResult.
+    #[error("the answer to initialize is not an InitializeResult: {0}")]
+    InitializeResult(String),
+    /// The answer is not one JSON-RPC message.
+    #[error("the answer is not a JSON-RPC message: {0}")]
+    NotJsonRpc(String),
+    /// The session holds no session with this backend.
+    #[error("no session with this backend: it did not answer initialize")]
+    NoSession,
+    /// A JSON-RPC error, kept whole.
+    #[error("answered with JSON-RPC error {code}: {message}")]
+    RpcError {
+        /// The backend's own code.
+        code: i64,
+        /// The backend's own message, shortened.
+        message: String,
+    },
+    /// The connection could not be made or broke.
+    #[error("{0}")]
+    Send(#[from] SendError),
+    /// The backend no longer knows the session.
+    #[error("the backend ended its session")]
+    SessionLost,
+    /// The request could not be signed.
+    #[error("the request could not be signed: {0}")]
+    Sign(#[from] SignError),
+    /// An HTTP status that carries no JSON-RPC message.
+    #[error("answered with HTTP status {status}{}", excerpt(text))]
+    Status {
+        /// The status.
+        status: http::StatusCode,
+        /// The start of a textual body, for people.
+        text: String,
+        /// Seconds from Retry-After, where given.
+        retry_after: Option<u64>,
+    },
+    /// A deadline passed.
+    #[error("did not answer within {} ms ({stage:?})", after.as_millis())]
+    Timeout {
+        /// Which part.
+        stage: Stage,
+        /// How long the gateway waited.
+        after: Duration,
+    },
+    /// The answer is larger than the gateway takes for this method.
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
+}
+
+impl BackendError {
+    /// Names the backend.
+    pub fn of(self, backend: &Arc<str>) -> BackendFailure {
+        BackendFailure { backend: Arc::clone(backend), error: self }
+    }
+
+    /// JSON-RPC code for the caller: the backend's own where it gave one.
+    pub fn code(&self) -> i64 {
+        match self {
+            Self::RpcError { code, .. } => *code,
+            _ => code::INTERNAL_ERROR,
+        }
+    }
+
+    /// Stable name, for `error.data.reason`, logs and the label of
+    /// `sealgate_backend_errors_total`.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::AcceptedRequest => "backend_accepted_request",
+            Self::AwsRefused(refusal) => refusal.code(),
+            Self::BrokenOff(_) => "backend_broke_off",
+            Self::Credentials(error) => error.code(),
+            Self::ContentType(_) => "backend_content_type",
+            Self::InitializeResult(_) => "backend_initialize_result",
+            Self::NotJsonRpc(_) => "backend_not_jsonrpc",
+            Self::NoSession => "backend_no_session",
+            Self::RpcError { .. } => "backend_rpc_error",
+            Self::Send(error) => error.code(),
+            Self::SessionLost => "backend_session_lost",
+            Self::Sign(_) => "sign_failed",
+            Self::Status { .. } => "backend_status",
+            Self::Timeout { .. } => "backend_timeout",
+            Self::TooLarge(_) => "backend_too_large",
+        }
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::AwsRefused(refusal) => Some(refusal.remedy().to_string()),
+            Self::Credentials(error) => Some(error.remedy().to_string()),
+            Self::Send(error) => Some(error.remedy().to_string()),
+            Self::ContentType(_) | Self::NotJsonRpc(_) => {
+                Some("check that the backend's path is its MCP endpoint".to_owned())
+            }
+            Self::NoSession => Some("start a new session once the backend is back".to_owned()),
+            Self::Status { retry_after: Some(seconds), .. } => {
+                Some(format!("try again in {seconds} seconds"))
+            }
+            Self::Timeout { .. } => {
+                Some("raise the backend's deadline if it is meant to take this long".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn excerpt(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}

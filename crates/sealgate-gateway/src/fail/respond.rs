@@ -1,0 +1,60 @@
+//! Enters: a failure and the id of the request that it answers. Leaves: the HTTP response.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use serde_json::json;
+
+use super::{BackendError, Failure};
+use crate::reply::ReplyBody;
+
+/// The answer to a request that failed. `id` is the client's, as it wrote it; without one the
+/// error names no request (JSON-RPC 2.0 section 5).
+pub(crate) fn respond(failure: &Failure, id: Option<&str>) -> http::Response<ReplyBody> {
+    let mut response = http::Response::new(ReplyBody::full(body(failure, id)));
+    *response.status_mut() = failure.status();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    match failure {
+        Failure::MethodNotAllowed(_) => {
+            headers.insert(ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
+        }
+        Failure::Backend(failure) => {
+            if let BackendError::Status { retry_after: Some(seconds), .. } = failure.error {
+                headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+            }
+        }
+        _ => {}
+    }
+    response
+}
+
+/// The JSON-RPC error object, whole.
+pub(crate) fn body(failure: &Failure, id: Option<&str>) -> Bytes {
+    let mut data = json!({ "reason": failure.reason() });
+    if let Some(remedy) = failure.remedy() {
+        data["remedy"] = remedy.into();
+    }
+    match failure {
+        Failure::Backend(failure) => data["backend"] = (*failure.backend).into(),
+        Failure::AllBackendsFailed { failures, .. } => {
+            data["backends"] = failures
+                .iter()
+                .map(|failure| {
+                    json!({
+                        "backend": &*failure.backend,
+                        "reason": failure.error.reason(),
+                        "message": failure.error.to_string(),
+                        "remedy": failure.error.remedy(),
+                    })
+                })
+                .collect();
+        }
+        _ => {}
+    }
+    let error = json!({ "code": failure.code(), "message": failure.to_string(), "data": data });
+    // The id goes in as the client wrote it: a number too large for f64 must come back whole.
+    match id {
+        Some(id) => format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#).into(),
+        None => format!(r#"{{"jsonrpc":"2.0","error":{error}}}"#).into(),
+    }
+}

@@ -1,0 +1,107 @@
+//! Enters: a configuration, then HTTP requests. Leaves: their answers. Holds what all workers of
+//! the process share, and nothing that a second process would miss.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use sealgate_config::resolved::Resolved;
+use sealgate_mcp::keyring::Keyring;
+
+use crate::identities::Identities;
+use crate::in_flight::InFlight;
+use crate::observe::Metrics;
+use crate::plan::{Foundation, Plan};
+use crate::upstream::Origins;
+
+/// What bounds a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Largest request body, in bytes.
+    pub body: usize,
+    /// How long a request body may take to arrive.
+    pub body_patience: Duration,
+    /// Largest answer that is held whole (lists, `initialize`), in bytes.
+    pub held_answer: usize,
+    /// How often an idle event stream says that it lives.
+    pub keep_alive: Duration,
+}
+
+/// Everything that the workers of one process share.
+pub struct Gateway {
+    plan: ArcSwap<Plan>,
+    foundation: Foundation,
+    pub(crate) keyring: Keyring,
+    pub(crate) limits: Limits,
+    pub(crate) in_flight: Arc<InFlight>,
+    next_upstream_id: AtomicU64,
+}
+
+/// How long a new plan waits for identities that it is the first to use.
+const IDENTITY_PATIENCE: Duration = Duration::from_secs(3);
+
+impl Gateway {
+    /// Compiles the first plan. Identities refresh themselves on `runtime`.
+    pub fn new(
+        resolved: &Resolved,
+        keyring: Keyring,
+        limits: Limits,
+        metrics: Arc<Metrics>,
+        runtime: tokio::runtime::Handle,
+    ) -> Self {
+        let foundation = Foundation {
+            origins: Arc::new(Origins::default()),
+            identities: Arc::new(Identities::new(runtime)),
+            metrics,
+        };
+        let plan = Plan::compile(resolved, 1, &foundation);
+        Self {
+            plan: ArcSwap::from_pointee(plan),
+            foundation,
+            keyring,
+            limits,
+            in_flight: Arc::default(),
+            next_upstream_id: AtomicU64::new(first_upstream_id()),
+        }
+    }
+
+    /// The plan that new requests get.
+    pub fn plan(&self) -> Arc<Plan> {
+        self.plan.load_full()
+    }
+
+    /// The identities in use.
+    pub fn identities(&self) -> &Identities {
+        &self.foundation.identities
+    }
+
+    /// Puts a new configuration into force. Running requests keep the plan that they began with.
+    /// Identities that are new get a moment to resolve first, so that a rotation costs no call.
+    pub async fn reload(&self, resolved: &Resolved) -> Arc<Plan> {
+        let generation = self.plan().generation + 1;
+        let plan = Arc::new(Plan::compile(resolved, generation, &self.foundation));
+        let ready = async {
+            for identity in self.identities().all() {
+                let _ = identity.ready().await;
+            }
+        };
+        let _ = tokio::time::timeout(IDENTITY_PATIENCE, ready).await;
+        self.plan.store(Arc::clone(&plan));
+        plan
+    }
+
+    /// An id for a request to a backend, as JSON: an integer that no other request of this
+    /// process has, and that one of another replica in the same session hardly can have.
+    pub(crate) fn upstream_id(&self) -> String {
+        self.next_upstream_id.fetch_add(1, Ordering::Relaxed).to_string()
+    }
+}
+
+/// 20 random bits above 32 counted ones: below 2^53, which every JSON reader takes exactly.
+fn first_upstream_id() -> u64 {
+    let mut random = [0_u8; 4];
+    // Without entropy the id is still unique in this process.
+    let _ = aws_lc_rs::rand::fill(&mut random);
+    (u64::from(u32::from_be_bytes(random)) & 0xF_FFFF) << 32 | 1
+}

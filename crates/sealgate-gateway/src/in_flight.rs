@@ -1,0 +1,94 @@
+//! Enters: requests as they go out. Leaves: which backend and upstream id a client's
+//! `notifications/cancelled` means.
+//!
+//! The table is this process's own: a cancellation is advice (MCP, cancellation), so that one
+//! which reaches another replica may go unheard.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The requests that wait for an answer.
+#[derive(Default)]
+pub(crate) struct InFlight {
+    requests: Mutex<HashMap<(u64, Box<str>), Running>>,
+}
+
+struct Running {
+    backend: usize,
+    upstream_id: Box<str>,
+    /// Some clients use one id for several requests at once; a cancellation that could mean any
+    /// of them means none.
+    count: usize,
+}
+
+/// Keeps a request in the table; dropping it takes the request out.
+pub(crate) struct Entered {
+    table: Arc<InFlight>,
+    key: (u64, Box<str>),
+}
+
+impl InFlight {
+    /// Notes that the client's request `id` of a session runs as `upstream_id` on `backend`.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        session: u64,
+        id: &str,
+        backend: usize,
+        upstream_id: &str,
+    ) -> Entered {
+        let key = (session, Box::from(id));
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests
+            .entry(key.clone())
+            .and_modify(|running| running.count += 1)
+            .or_insert_with(|| Running { backend, upstream_id: upstream_id.into(), count: 1 });
+        Entered { table: Arc::clone(self), key }
+    }
+
+    /// The backend and upstream id of a request, if it runs and is the only one of its id.
+    pub(crate) fn find(&self, session: u64, id: &str) -> Option<(usize, Box<str>)> {
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = requests.get(&(session, Box::from(id)))?;
+        (running.count == 1).then(|| (running.backend, running.upstream_id.clone()))
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let mut requests = self.table.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = std::mem::replace(&mut self.key.1, Box::from(""));
+        if let Entry::Occupied(mut entry) = requests.entry((self.key.0, key)) {
+            entry.get_mut().count -= 1;
+            if entry.get().count == 0 {
+                entry.remove();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_running_request_is_found_until_it_ends() {
+        let table = Arc::new(InFlight::default());
+        let entered = table.enter(7, "1", 2, "900");
+        assert_eq!(table.find(7, "1"), Some((2, "900".into())));
+        assert_eq!(table.find(8, "1"), None);
+        drop(entered);
+        assert_eq!(table.find(7, "1"), None);
+    }
+
+    #[test]
+    fn an_id_that_runs_twice_means_neither() {
+        let table = Arc::new(InFlight::default());
+        let first = table.enter(7, "1", 0, "900");
+        let second = table.enter(7, "1", 1, "901");
+        assert_eq!(table.find(7, "1"), None);
+        drop(first);
+        drop(second);
+        assert!(table.requests.lock().unwrap().is_empty());
+    }
+}

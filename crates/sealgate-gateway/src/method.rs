@@ -1,0 +1,107 @@
+//! Enters: a [`Permit`]. Leaves: the response. One file a family of methods.
+
+mod call;
+mod close;
+mod initialize;
+mod list;
+mod notify;
+mod stream;
+
+pub(crate) use close::close;
+pub(crate) use stream::stream;
+
+use bytes::Bytes;
+use http::Response;
+use sealgate_mcp::envelope::Kind;
+use sealgate_mcp::list::ListKind;
+use sealgate_mcp::method::Method;
+
+use crate::authorize::Permit;
+use crate::backend::Exchange;
+use crate::fail::{BackendError, Failure};
+use crate::reply::ReplyBody;
+use crate::session::Session;
+use crate::walk::Record;
+use crate::walk::Worker;
+
+/// A permitted message, the worker that serves it and what is noted about it.
+pub(crate) struct Call<'a, 'r> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) permit: Permit<'a>,
+    pub(crate) record: &'r mut Record,
+}
+
+/// Does what the message asks.
+pub(crate) async fn answer(call: Call<'_, '_>) -> Result<Response<ReplyBody>, Failure> {
+    match call.permit.received.kind {
+        Kind::Request => request(call).await,
+        Kind::Notification => notify::notification(call).await,
+        Kind::Response => notify::response(call).await,
+    }
+}
+
+async fn request(mut call: Call<'_, '_>) -> Result<Response<ReplyBody>, Failure> {
+    let text = call.permit.received.message.method.clone().unwrap_or_default();
+    let method = Method::parse(&text);
+    if method == Method::Initialize {
+        return initialize::initialize(call).await;
+    }
+    let session = call.session()?;
+    match method {
+        Method::Ping => Ok(call.result("{}")),
+        Method::ToolsList => list::list(call, &session, ListKind::Tools).await,
+        Method::PromptsList => list::list(call, &session, ListKind::Prompts).await,
+        Method::ResourcesList => list::list(call, &session, ListKind::Resources).await,
+        Method::ResourcesTemplatesList => {
+            list::list(call, &session, ListKind::ResourceTemplates).await
+        }
+        Method::ToolsCall | Method::PromptsGet => call::named(call, &session).await,
+        _ if call.permit.received.route.single().is_some() => call::only(call, &session).await,
+        other => Err(Failure::UnknownMethod(other.as_str().chars().take(100).collect())),
+    }
+}
+
+impl<'a> Call<'a, '_> {
+    /// The session that the message belongs to.
+    fn session(&mut self) -> Result<Session, Failure> {
+        let session = Session::open(
+            &self.worker.gateway.keyring,
+            self.permit.received.headers,
+            self.permit.received.route,
+            &self.permit.principal,
+        )?;
+        self.record.session(session.fingerprint);
+        Ok(session)
+    }
+
+    /// The way to one backend.
+    fn exchange(&self, session: &Session, index: usize) -> Result<Exchange, Failure> {
+        let received = &self.permit.received;
+        session
+            .exchange(&self.worker.pool, received.route, index, received.headers)
+            .ok_or_else(|| BackendError::NoSession.of(&received.route.backends[index].name).into())
+    }
+
+    /// The way to every backend that answered initialize.
+    fn exchanges(&self, session: &Session) -> Vec<Exchange> {
+        let received = &self.permit.received;
+        (0..received.route.backends.len())
+            .filter_map(|index| {
+                session.exchange(&self.worker.pool, received.route, index, received.headers)
+            })
+            .collect()
+    }
+
+    /// The client's request id as it wrote it.
+    fn id(&self) -> &'a str {
+        self.permit.received.message.id.map_or("null", |id| id.get())
+    }
+
+    /// A result of the gateway's own.
+    fn result(&self, json: &str) -> Response<ReplyBody> {
+        ReplyBody::json(Bytes::from(format!(
+            r#"{{"jsonrpc":"2.0","id":{},"result":{json}}}"#,
+            self.id()
+        )))
+    }
+}

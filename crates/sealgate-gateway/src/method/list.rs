@@ -1,0 +1,175 @@
+//! Enters: a list request. Leaves: one list of every backend's items, in the order of the route,
+//! each under the name by which clients call it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use sealgate_config::resolved::PrefixMode;
+use sealgate_mcp::capability::Offers;
+use sealgate_mcp::envelope::Envelope;
+use sealgate_mcp::list::{self, ListKind};
+use serde_json::json;
+
+use super::{Call, call};
+use crate::backend::{Exchange, from_error_object};
+use crate::fail::{BackendError, BackendFailure, Failure, Stage};
+use crate::fanout::gather;
+use crate::gateway::Gateway;
+use crate::plan::BackendPlan;
+use crate::reply::ReplyBody;
+use crate::session::Session;
+
+/// Pages that are read of one backend's list before it is called endless.
+const PAGES: usize = 64;
+
+/// Answers `tools/list`, `prompts/list`, `resources/list` and `resources/templates/list`.
+pub(super) async fn list(
+    call: Call<'_, '_>,
+    session: &Session,
+    kind: ListKind,
+) -> Result<Response<ReplyBody>, Failure> {
+    let received = &call.permit.received;
+    if received.route.single().is_some_and(|backend| passes_unchanged(backend, kind)) {
+        return call::only(call, session).await;
+    }
+    if received.message.params.as_ref().is_some_and(|params| params.cursor.is_some()) {
+        return Err(Failure::InvalidParams("invalid cursor: this list has one page".to_owned()));
+    }
+    let asked: Vec<_> = call
+        .exchanges(session)
+        .into_iter()
+        .filter(|exchange| {
+            let known = session.backend(exchange.backend().tag);
+            known.is_some_and(|known| known.offers.has(Offers::needed_by(&kind.method())))
+        })
+        .collect();
+    let count = asked.len();
+    let gathered = gather(asked, |exchange| {
+        let gateway = Arc::clone(&call.worker.gateway);
+        async move { drain(&gateway, &exchange, kind).await }
+    })
+    .await;
+    if count > 0 && gathered.answers.is_empty() {
+        return Err(Failure::AllBackendsFailed {
+            method: kind.method().as_label(),
+            failures: gathered.failures,
+        });
+    }
+    report(&gathered.failures, kind);
+    let missing = missing(&call, session, &gathered.failures);
+    Ok(call.result(&merge(kind, gathered.answers, &missing)))
+}
+
+/// Whether a single backend's list reaches the client as it is.
+fn passes_unchanged(backend: &BackendPlan, kind: ListKind) -> bool {
+    match kind {
+        ListKind::Tools => backend.prefix == PrefixMode::Never && backend.tools.is_open(),
+        ListKind::Prompts => backend.prefix == PrefixMode::Never,
+        ListKind::Resources | ListKind::ResourceTemplates => true,
+    }
+}
+
+/// Every page of one backend's list, renamed and filtered, as comma-separated items.
+async fn drain(
+    gateway: &Gateway,
+    exchange: &Exchange,
+    kind: ListKind,
+) -> Result<Vec<u8>, BackendError> {
+    let backend = exchange.backend();
+    let deadline = backend.deadlines.list;
+    let started = tokio::time::Instant::now();
+    let mut items = Vec::new();
+    let mut cursor: Option<String> = None;
+    for _ in 0..PAGES {
+        let id = gateway.upstream_id();
+        let left = deadline.saturating_sub(started.elapsed());
+        let body = request(&id, kind, cursor.as_deref());
+        let asked = exchange.ask(body, &id, gateway.limits.held_answer, left, Stage::List).await?;
+        let reply = Envelope::parse_reply(&asked.message)
+            .map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
+        let Some(result) = reply.result else {
+            let error = reply.error.and_then(|error| from_error_object(error.get()));
+            return Err(error.unwrap_or_else(|| BackendError::NotJsonRpc("no result".to_owned())));
+        };
+        let page = list::rewrite(kind, result, |name| rename(backend, kind, name), &mut items)
+            .map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
+        match page.next_cursor {
+            Some(next) => cursor = Some(next.into_owned()),
+            None => return Ok(items),
+        }
+    }
+    Err(BackendError::NotJsonRpc(format!("its list has more than {PAGES} pages")))
+}
+
+/// The name, or URI, under which clients see an item; `None` if they do not see it.
+fn rename<'n>(backend: &BackendPlan, kind: ListKind, name: &'n str) -> Option<Cow<'n, str>> {
+    match kind {
+        ListKind::Tools => backend.tools.allows(name).then(|| backend.client_name(name)),
+        ListKind::Prompts => Some(backend.client_name(name)),
+        ListKind::Resources | ListKind::ResourceTemplates => Some(Cow::Borrowed(name)),
+    }
+}
+
+fn request(id: &str, kind: ListKind, cursor: Option<&str>) -> Bytes {
+    let params = match cursor {
+        Some(cursor) => json!({ "cursor": cursor }),
+        None => json!({}),
+    };
+    let method = kind.method().as_label();
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#).into()
+}
+
+/// The backends whose items are not in the list, and why: those that failed now and those that
+/// never answered initialize.
+fn missing(
+    call: &Call<'_, '_>,
+    session: &Session,
+    failures: &[BackendFailure],
+) -> Vec<serde_json::Value> {
+    let mut missing: Vec<_> = failures
+        .iter()
+        .map(|failure| json!({ "backend": &*failure.backend, "error": failure.error.to_string() }))
+        .collect();
+    for backend in &call.permit.received.route.backends {
+        if session.backend(backend.tag).is_none() {
+            let error = BackendError::NoSession.to_string();
+            missing.push(json!({ "backend": &*backend.name, "error": error }));
+        }
+    }
+    missing
+}
+
+fn merge(kind: ListKind, lists: Vec<(usize, Vec<u8>)>, missing: &[serde_json::Value]) -> String {
+    let size: usize = lists.iter().map(|(_, items)| items.len() + 1).sum();
+    let mut out = Vec::with_capacity(size + 256);
+    out.extend_from_slice(format!("{{\"{}\":[", kind.key()).as_bytes());
+    let mut first = true;
+    for (_, items) in lists.iter().filter(|(_, items)| !items.is_empty()) {
+        if !first {
+            out.push(b',');
+        }
+        first = false;
+        out.extend_from_slice(items);
+    }
+    out.push(b']');
+    if !missing.is_empty() {
+        let meta = json!({ "sealgate.dev/unavailable": missing });
+        out.extend_from_slice(format!(",\"_meta\":{meta}").as_bytes());
+    }
+    out.push(b'}');
+    // Items are slices of parsed JSON, so that this is UTF-8 always.
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn report(failures: &[BackendFailure], kind: ListKind) {
+    for failure in failures {
+        tracing::warn!(
+            backend = %failure.backend,
+            error = %failure.error,
+            method = kind.method().as_label(),
+            "backend missing from the list"
+        );
+    }
+}

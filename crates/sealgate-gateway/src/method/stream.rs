@@ -1,0 +1,155 @@
+//! Enters: GET. Leaves: one event stream of what every backend says unasked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::backend::Exchange;
+use crate::fail::{BackendError, Failure};
+use crate::gateway::Gateway;
+use crate::plan::RoutePlan;
+use crate::reply::{Pump, ReplyBody, Translate, Translated, alive, event};
+use crate::session::Session;
+use crate::upstream::Body;
+use crate::walk::Worker;
+
+/// Events that wait for a slow client before backends have to.
+const QUEUE: usize = 32;
+/// How long the answer waits to learn that no backend has a stream.
+const FIRST_WORD: Duration = Duration::from_secs(1);
+/// Shortest and longest pause before a broken stream is opened again.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// What a backend answered to GET.
+enum Opening {
+    Streams(Exchange, Body),
+    None,
+    Failed(Exchange, BackendError),
+}
+
+/// Merges the streams of the session's backends. 405 if none of them has one.
+pub(crate) async fn stream(
+    worker: &Worker,
+    route: &Arc<RoutePlan>,
+    session: &Session,
+    headers: &HeaderMap,
+) -> Result<Response<ReplyBody>, Failure> {
+    let mut openings = JoinSet::new();
+    for index in 0..route.backends.len() {
+        if let Some(exchange) = session.exchange(&worker.pool, route, index, headers) {
+            openings.spawn(open(exchange));
+        }
+    }
+    // Most backends answer at once; one that keeps its head back until there is news must not
+    // hold the client.
+    let mut opened = Vec::new();
+    let _ = tokio::time::timeout(FIRST_WORD, async {
+        while let Some(joined) = openings.join_next().await {
+            opened.extend(joined);
+        }
+    })
+    .await;
+    if openings.is_empty() {
+        if let [Opening::Failed(_, BackendError::SessionLost)] = opened.as_slice() {
+            return Err(Failure::SessionEnded);
+        }
+        if opened.iter().all(|opening| matches!(opening, Opening::None)) {
+            return Err(Failure::MethodNotAllowed(http::Method::GET));
+        }
+    }
+    let (client, receiver) = mpsc::channel(QUEUE);
+    let gateway = Arc::clone(&worker.gateway);
+    let session = session.fingerprint;
+    tokio::spawn(async move {
+        let mut streams = JoinSet::new();
+        for opening in opened {
+            streams.spawn(follow(Arc::clone(&gateway), session, client.clone(), opening));
+        }
+        while let Some(joined) = openings.join_next().await {
+            if let Ok(opening) = joined {
+                streams.spawn(follow(Arc::clone(&gateway), session, client.clone(), opening));
+            }
+        }
+        // The stream stays open when every backend has closed its own: the client would only
+        // come back at once.
+        let idle = std::future::pending::<()>();
+        alive(&client, gateway.limits.keep_alive, idle).await;
+    });
+    Ok(ReplyBody::events(receiver))
+}
+
+async fn open(exchange: Exchange) -> Opening {
+    match exchange.listen(None).await {
+        Ok(Some(body)) => Opening::Streams(exchange, body),
+        Ok(None) => Opening::None,
+        Err(error) => Opening::Failed(exchange, error),
+    }
+}
+
+/// Passes one backend's events on until the client has gone; opens its stream again, ever more
+/// slowly, when it breaks.
+async fn follow(
+    gateway: Arc<Gateway>,
+    session: u64,
+    client: mpsc::Sender<Bytes>,
+    mut opening: Opening,
+) {
+    let mut pause = PAUSE.0;
+    loop {
+        let exchange = match opening {
+            Opening::None | Opening::Failed(_, BackendError::SessionLost) => return,
+            Opening::Failed(exchange, error) => {
+                let backend = &exchange.backend().name;
+                tracing::debug!(%backend, %error, "event stream not opened");
+                exchange
+            }
+            Opening::Streams(exchange, body) => {
+                let translate = Translate {
+                    gateway: Arc::clone(&gateway),
+                    session,
+                    backend: exchange.backend().tag,
+                    request: None,
+                };
+                if pass(&client, Pump::new(body), &translate).await {
+                    pause = PAUSE.0;
+                }
+                exchange
+            }
+        };
+        tokio::select! {
+            () = client.closed() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = (pause * 2).min(PAUSE.1);
+        tokio::select! {
+            () = client.closed() => return,
+            next = open(exchange) => opening = next,
+        }
+    }
+}
+
+/// Passes events on until the stream or the client ends; tells whether any came.
+async fn pass(client: &mpsc::Sender<Bytes>, mut pump: Pump, translate: &Translate) -> bool {
+    let mut any = false;
+    loop {
+        let data = tokio::select! {
+            data = pump.next() => data,
+            () = client.closed() => return any,
+        };
+        let Ok(Some(data)) = data else { return any };
+        any = true;
+        match translate.message(&data) {
+            Ok(Translated::Other(message)) => {
+                if client.send(event(&message)).await.is_err() {
+                    return any;
+                }
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "message of an event stream dropped"),
+        }
+    }
+}

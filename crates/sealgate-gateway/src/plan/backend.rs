@@ -1,0 +1,62 @@
+//! Enters: one resolved backend. Leaves: what its requests are made of, prebuilt.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use sealgate_config::resolved::{Deadlines, ForwardHeader, PrefixMode, ToolSelector};
+use sealgate_mcp::name;
+
+use crate::observe::BackendMetrics;
+use crate::seal::Seal;
+use crate::upstream::Origin;
+
+/// One upstream MCP server as one route uses it.
+pub struct BackendPlan {
+    /// Its name in the route.
+    pub name: Arc<str>,
+    /// A short digest of the name, for tokens; unique in the route.
+    pub(crate) tag: u32,
+    pub(crate) prefix: PrefixMode,
+    pub(crate) origin: Arc<Origin>,
+    /// The Host header.
+    pub(crate) authority: HeaderValue,
+    /// The request target as it goes on the wire.
+    pub(crate) target: http::Uri,
+    /// The same, as text, as it is signed.
+    pub(crate) path_and_query: String,
+    pub(crate) seal: Seal,
+    pub(crate) tools: ToolSelector,
+    pub(crate) forward_headers: Vec<ForwardHeader>,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) metrics: BackendMetrics,
+}
+
+impl BackendPlan {
+    /// Where its requests go, for people; a key in the query is not shown.
+    pub fn url(&self) -> String {
+        let authority = self.authority.to_str().unwrap_or("?");
+        format!("{authority}{} (connects to {})", self.target.path(), self.origin.peer())
+    }
+
+    /// What kind of credentials its requests carry.
+    pub fn seal_kind(&self) -> &'static str {
+        self.seal.kind()
+    }
+
+    /// The backend's tool or prompt name as clients see it.
+    pub(crate) fn client_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        match self.prefix {
+            PrefixMode::Always => Cow::Owned(name::join(&self.name, name)),
+            PrefixMode::Never => Cow::Borrowed(name),
+        }
+    }
+
+    /// The client's headers that this backend is to see, renamed; the first value of each.
+    pub(crate) fn forwarded(&self, client: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+        self.forward_headers
+            .iter()
+            .filter_map(|rule| Some((rule.backend.clone(), client.get(&rule.client)?.clone())))
+            .collect()
+    }
+}

@@ -1,0 +1,173 @@
+//! Enters: a resolved configuration and what outlives it. Leaves: a plan that reuses every
+//! connection pool, identity and counter of what did not change.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::header::HeaderValue;
+use sealgate_aws::sign::Scope;
+use sealgate_config::resolved::{Backend, Credential, Resolved, Route};
+
+use super::{BackendPlan, ListenerPlan, Plan, RoutePlan};
+use crate::identities::Identities;
+use crate::listen::ListenerId;
+use crate::observe::Metrics;
+use crate::seal::{Seal, SigV4};
+use crate::upstream::{Origin, Origins};
+
+/// What every plan of a process is built on, and what a reload keeps.
+#[derive(Clone)]
+pub(crate) struct Foundation {
+    pub(crate) origins: Arc<Origins>,
+    pub(crate) identities: Arc<Identities>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Why a backend cannot be run although it resolved. Validation should have caught it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CompileError {
+    #[error("{0:?} cannot be a Host header")]
+    Authority(String),
+    #[error("{0:?} cannot be a request target")]
+    Target(String),
+    #[error("header {0} has a value that HTTP cannot carry")]
+    HeaderValue(http::HeaderName),
+    #[error(transparent)]
+    Origin(#[from] crate::upstream::OriginError),
+}
+
+impl Plan {
+    /// Compiles `resolved`. A part that cannot be compiled is left out and logged.
+    pub(crate) fn compile(resolved: &Resolved, generation: u64, base: &Foundation) -> Self {
+        let mut listeners: Vec<ListenerPlan> = resolved
+            .listeners
+            .iter()
+            .map(|listener| ListenerPlan {
+                id: ListenerId::of(listener.address),
+                hostname: listener.hostname.clone(),
+                loopback: listener.address.ip().is_loopback(),
+                paths: HashMap::new(),
+            })
+            .collect();
+        let mut routes = Vec::with_capacity(resolved.routes.len());
+        for route in &resolved.routes {
+            let plan = Arc::new(compile_route(route, base));
+            for &index in &route.listeners {
+                if let Some(listener) = listeners.get_mut(index) {
+                    listener.paths.entry(route.path.clone()).or_default().push(Arc::clone(&plan));
+                }
+            }
+            routes.push(plan);
+        }
+        for listener in &mut listeners {
+            for candidates in listener.paths.values_mut() {
+                candidates.sort_by_key(|route| std::cmp::Reverse(specificity(route)));
+            }
+        }
+        Self { generation, listeners, routes }
+    }
+}
+
+/// Hosts before headers, exact hosts before wildcards, as Gateway API orders HTTPRoute matches.
+fn specificity(route: &RoutePlan) -> (usize, usize) {
+    use sealgate_config::resolved::HostPattern;
+    let host = route.hostnames.iter().map(|name| match name {
+        HostPattern::Exact(_) => 2,
+        HostPattern::Wildcard(_) => 1,
+    });
+    (host.max().unwrap_or(0), route.headers.len())
+}
+
+fn compile_route(route: &Route, base: &Foundation) -> RoutePlan {
+    let name: Arc<str> = route.name.as_str().into();
+    let mut backends = Vec::with_capacity(route.backends.len());
+    for backend in &route.backends {
+        match compile_backend(&name, backend, base) {
+            Ok(plan) => backends.push(Arc::new(plan)),
+            Err(error) => tracing::error!(
+                route = %name, backend = backend.name, %error, "backend left out"
+            ),
+        }
+    }
+    RoutePlan::new(route, digest(&route.name), backends, base.metrics.route(&name))
+}
+
+fn compile_backend(
+    route: &Arc<str>,
+    backend: &Backend,
+    base: &Foundation,
+) -> Result<BackendPlan, CompileError> {
+    let (seal, path_and_query) = compile_seal(backend, base)?;
+    Ok(BackendPlan {
+        name: backend.name.as_str().into(),
+        #[expect(clippy::cast_possible_truncation, reason = "half of the digest is the tag")]
+        tag: digest(&backend.name) as u32,
+        prefix: backend.prefix,
+        origin: Origin::intern(&base.origins, backend)?,
+        authority: HeaderValue::from_str(&backend.authority)
+            .map_err(|_| CompileError::Authority(backend.authority.clone()))?,
+        target: path_and_query
+            .parse()
+            .map_err(|_| CompileError::Target(backend.path_and_query.clone()))?,
+        path_and_query,
+        seal,
+        tools: backend.tools.clone(),
+        forward_headers: backend.forward_headers.clone(),
+        deadlines: backend.deadlines,
+        metrics: base.metrics.backend(route, &backend.name),
+    })
+}
+
+fn compile_seal(backend: &Backend, base: &Foundation) -> Result<(Seal, String), CompileError> {
+    let target = backend.path_and_query.clone();
+    let header = |name: &http::HeaderName, value: &sealgate_aws::Secret| {
+        let mut value = HeaderValue::from_str(value.expose())
+            .map_err(|_| CompileError::HeaderValue(name.clone()))?;
+        value.set_sensitive(true);
+        Ok::<_, CompileError>((name.clone(), value))
+    };
+    Ok(match &backend.credential {
+        Credential::None => (Seal::None, target),
+        Credential::ApiKey { header: name, value, always } => {
+            (Seal::Headers { headers: vec![header(name, value)?], always: *always }, target)
+        }
+        Credential::Headers(headers) => {
+            let headers = headers
+                .iter()
+                .map(|(name, value)| header(name, value))
+                .collect::<Result<_, _>>()?;
+            (Seal::Headers { headers, always: true }, target)
+        }
+        Credential::QueryKey { param, value } => {
+            let separator = if target.contains('?') { '&' } else { '?' };
+            let query = format!("{}={}", encode(param), encode(value.expose()));
+            (Seal::None, format!("{target}{separator}{query}"))
+        }
+        Credential::Aws { identity, region, service, signing_host } => {
+            let scope = Scope::new(region.as_str(), service.as_str());
+            let host = signing_host.clone().unwrap_or_else(|| backend.authority.clone());
+            let identity = base.identities.get(identity);
+            (Seal::SigV4(SigV4::new(identity, scope, host)), target)
+        }
+    })
+}
+
+/// Percent-encodes everything but the unreserved characters (RFC 3986 section 2.3).
+fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte));
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+/// The same in every process and version, since tokens carry it: the head of a SHA-256.
+fn digest(text: &str) -> u64 {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().take(8).fold(0, |sum, &byte| (sum << 8) | u64::from(byte))
+}

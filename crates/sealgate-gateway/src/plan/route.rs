@@ -1,0 +1,111 @@
+//! Enters: one resolved route. Leaves: its backends and the way from a name to one of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use sealgate_config::resolved::{HeaderMatch, HostPattern, PrefixMode, Route};
+use sealgate_mcp::name;
+
+use super::BackendPlan;
+use crate::observe::RouteMetrics;
+
+/// One MCP endpoint and the backends behind it.
+pub struct RoutePlan {
+    /// `namespace/name` of its resource.
+    pub name: Arc<str>,
+    /// Matched exactly.
+    pub path: String,
+    /// What sessions are bound to: survives reloads, differs between routes.
+    pub(crate) tag: u64,
+    /// In the order of the resource, which is the order of merged lists.
+    pub backends: Vec<Arc<BackendPlan>>,
+    pub(crate) hostnames: Vec<HostPattern>,
+    pub(crate) headers: Vec<HeaderMatch>,
+    /// How long a session lives after `initialize`.
+    pub(crate) session_ttl: Duration,
+    pub(crate) metrics: RouteMetrics,
+    by_name: HashMap<String, usize>,
+    /// Bare tool names that only one `prefixMode: Never` backend includes.
+    bare: HashMap<String, usize>,
+}
+
+impl RoutePlan {
+    pub(super) fn new(
+        route: &Route,
+        tag: u64,
+        backends: Vec<Arc<BackendPlan>>,
+        metrics: RouteMetrics,
+    ) -> Self {
+        let by_name =
+            backends.iter().enumerate().map(|(index, b)| (b.name.to_string(), index)).collect();
+        let mut bare = HashMap::new();
+        for (index, backend) in backends.iter().enumerate() {
+            if backend.prefix == PrefixMode::Never {
+                for tool in &backend.tools.include {
+                    bare.entry(tool.clone()).or_insert(index);
+                }
+            }
+        }
+        Self {
+            name: route.name.as_str().into(),
+            path: route.path.clone(),
+            tag,
+            backends,
+            hostnames: route.hostnames.clone(),
+            headers: route.headers.clone(),
+            session_ttl: route.session_ttl,
+            metrics,
+            by_name,
+            bare,
+        }
+    }
+
+    /// Whether host and headers of a request are this route's.
+    pub(crate) fn matches(&self, host: &str, headers: &HeaderMap) -> bool {
+        let host_fits =
+            self.hostnames.is_empty() || self.hostnames.iter().any(|name| name.matches(host));
+        host_fits
+            && self.headers.iter().all(|wanted| {
+                headers
+                    .get(&wanted.name)
+                    .and_then(|value| value.to_str().ok())
+                    .is_some_and(|value| wanted.value.matches(value))
+            })
+    }
+
+    /// The only backend, where there is one: its messages pass unmerged.
+    pub(crate) fn single(&self) -> Option<&Arc<BackendPlan>> {
+        match self.backends.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// The backend that a client's tool or prompt name belongs to, and the name there. Where
+    /// several backends' names are prefixes of it, the longest wins, so that a backend `a__b` is
+    /// reachable beside a backend `a`.
+    pub(crate) fn owner<'n>(&self, client_name: &'n str) -> Option<(usize, &'n str)> {
+        if let [only] = self.backends.as_slice()
+            && only.prefix == PrefixMode::Never
+        {
+            return Some((0, client_name));
+        }
+        let mut found = None;
+        for (at, _) in client_name.match_indices(name::SEPARATOR) {
+            let (prefix, rest) = (&client_name[..at], &client_name[at + name::SEPARATOR.len()..]);
+            if let Some(&index) = self.by_name.get(prefix)
+                && self.backends[index].prefix == PrefixMode::Always
+            {
+                found = Some((index, rest));
+            }
+        }
+        found.or_else(|| self.bare.get(client_name).map(|&index| (index, client_name)))
+    }
+
+    /// The backend with this tag.
+    pub(crate) fn by_tag(&self, tag: u32) -> Option<usize> {
+        self.backends.iter().position(|backend| backend.tag == tag)
+    }
+}

@@ -1,0 +1,120 @@
+//! Enters: an HTTP request. Leaves: [`Received`], a message that is well-formed, within limits,
+//! meant for one of our routes and not sent by a web page of another site.
+
+mod body;
+mod site;
+
+pub(crate) use body::body;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
+use sealgate_mcp::envelope::{Envelope, Kind};
+use sealgate_mcp::method::Method;
+use sealgate_mcp::version::Version;
+
+use crate::fail::Failure;
+use crate::listen::ListenerId;
+use crate::plan::{Plan, RoutePlan};
+use crate::seal::PROTOCOL_VERSION;
+
+/// One JSON-RPC message of a client, with all that was said about it.
+pub(crate) struct Received<'a> {
+    /// The request's headers.
+    pub(crate) headers: &'a HeaderMap,
+    /// The message as it came.
+    pub(crate) body: &'a Bytes,
+    /// Its outer structure; every slice points into `body`.
+    pub(crate) message: Envelope<'a>,
+    /// Request, notification or response.
+    pub(crate) kind: Kind,
+    /// The endpoint that it came to.
+    pub(crate) route: &'a Arc<RoutePlan>,
+}
+
+/// Finds the route of a request, after the checks that need nothing but its head.
+///
+/// # Errors
+/// [`Failure::NoRoute`], [`Failure::HostRefused`], [`Failure::OriginRefused`].
+pub(crate) fn route<'p>(
+    plan: &'p Plan,
+    listener: ListenerId,
+    head: &http::request::Parts,
+) -> Result<&'p Arc<RoutePlan>, Failure> {
+    let path = head.uri.path();
+    let missing = || Failure::NoRoute { path: path.chars().take(200).collect() };
+    let host = site::host(head);
+    let listener = plan.listener(listener, host).ok_or_else(missing)?;
+    site::check(listener.loopback, host, &head.headers)?;
+    listener.find(path, host, &head.headers).ok_or_else(missing)
+}
+
+/// Reads a POST's body as one message.
+///
+/// # Errors
+/// [`Failure::Malformed`], and what the headers are wrong about.
+pub(crate) fn message<'a>(
+    headers: &'a HeaderMap,
+    body: &'a Bytes,
+    route: &'a Arc<RoutePlan>,
+) -> Result<Received<'a>, Failure> {
+    content_type(headers)?;
+    accept(headers)?;
+    version(headers)?;
+    let message = Envelope::parse(body).map_err(Failure::Malformed)?;
+    let kind = message.kind();
+    Ok(Received { headers, body, message, kind, route })
+}
+
+impl<'a> Received<'a> {
+    /// The method, where there is one.
+    pub(crate) fn method(&self) -> Option<Method<'_>> {
+        self.message.method.as_deref().map(Method::parse)
+    }
+}
+
+/// The media type without its parameters is `application/json` (RFC 9110 section 8.3.1).
+fn content_type(headers: &HeaderMap) -> Result<(), Failure> {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let essence = value.split(';').next().unwrap_or("").trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        Ok(())
+    } else {
+        Err(Failure::UnsupportedMediaType)
+    }
+}
+
+/// A client that says nothing accepts anything (RFC 9110 section 12.5.1).
+pub(crate) fn accept(headers: &HeaderMap) -> Result<(), Failure> {
+    let mut values = headers.get_all(ACCEPT).iter().peekable();
+    if values.peek().is_none() {
+        return Ok(());
+    }
+    let fits = values.filter_map(|value| value.to_str().ok()).any(|value| {
+        ["json", "event-stream", "*/*", "application/*"].iter().any(|kind| value.contains(kind))
+    });
+    if fits { Ok(()) } else { Err(Failure::NotAcceptable) }
+}
+
+/// Whether the client can take an event stream.
+pub(crate) fn accepts_events(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(ACCEPT).iter().peekable();
+    values.peek().is_none()
+        || values.filter_map(|value| value.to_str().ok()).any(|value| {
+            value.contains("text/event-stream") || value.contains("*/*") || value.contains("text/*")
+        })
+}
+
+/// Absent means 2025-03-26 (MCP 2025-06-18, transports); an unknown one is refused.
+pub(crate) fn version(headers: &HeaderMap) -> Result<Option<Version>, Failure> {
+    let Some(value) = headers.get(PROTOCOL_VERSION) else { return Ok(None) };
+    let text = value.to_str().unwrap_or("").trim();
+    match Version::parse(text) {
+        Some(version) => Ok(Some(version)),
+        None => Err(Failure::UnknownVersion(text.chars().take(64).collect())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! Enters: a backend's event stream. Leaves: the client's, message by message: ids translated,
+//! other messages as they came, a comment now and then so that nobody on the way hangs up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use sealgate_mcp::envelope::{Envelope, Kind, span};
+use sealgate_mcp::method::Method;
+use sealgate_mcp::splice::Splice;
+use sealgate_mcp::sse::{self, Decoder};
+use tokio::sync::mpsc;
+
+use super::request_id;
+use crate::fail::BackendError;
+use crate::gateway::Gateway;
+use crate::upstream::Body;
+
+/// The largest single event that is taken from a backend, in bytes.
+pub(crate) const EVENT_LIMIT: usize = 64 * 1024 * 1024;
+
+/// Reads a backend's events one at a time.
+pub(crate) struct Pump {
+    body: Body,
+    decoder: Decoder,
+}
+
+/// Translates one backend's messages for one session.
+#[derive(Clone)]
+pub(crate) struct Translate {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) session: u64,
+    /// Tag of the backend.
+    pub(crate) backend: u32,
+    /// The request that the stream answers, if it answers one: the id upstream and the client's.
+    pub(crate) request: Option<(Box<str>, Box<str>)>,
+}
+
+/// A translated message.
+pub(crate) enum Translated {
+    /// The answer to the request; nothing comes after it.
+    Answer(Bytes),
+    /// Concerns nobody: an answer to a request that nobody waits for.
+    Nothing,
+    /// Anything else.
+    Other(Bytes),
+}
+
+impl Pump {
+    pub(crate) fn new(body: Body) -> Self {
+        Self { body, decoder: Decoder::new(EVENT_LIMIT) }
+    }
+
+    /// The data of the next event that has any; `None` at the end of the stream.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, BackendError> {
+        loop {
+            while let Some(event) = self.decoder.next() {
+                let event = event.map_err(|_| BackendError::TooLarge(EVENT_LIMIT))?;
+                if !event.data.is_empty() {
+                    return Ok(Some(event.data));
+                }
+            }
+            match self.body.frame().await {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.decoder.push(data);
+                    }
+                }
+                Some(Err(error)) => return Err(BackendError::BrokenOff(error.to_string())),
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+impl Translate {
+    /// Translates one message.
+    pub(crate) fn message(&self, data: &Bytes) -> Result<Translated, BackendError> {
+        let message = Envelope::parse_reply(data)
+            .map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
+        let keyring = &self.gateway.keyring;
+        Ok(match message.kind() {
+            Kind::Response => match &self.request {
+                Some((upstream_id, client_id)) => match message.id {
+                    Some(id) if id.get() == &**upstream_id => {
+                        let mut splice = Splice::new(data);
+                        splice.replace(span(data, id), client_id.as_bytes());
+                        Translated::Answer(splice.finish())
+                    }
+                    // Some servers answer errors with a null id or none at all.
+                    None => Translated::Answer(with_id(data, &message, client_id)),
+                    Some(id) if id.get() == "null" => {
+                        let mut splice = Splice::new(data);
+                        splice.replace(span(data, id), client_id.as_bytes());
+                        Translated::Answer(splice.finish())
+                    }
+                    Some(_) => Translated::Nothing,
+                },
+                None => Translated::Nothing,
+            },
+            Kind::Request => match message.id {
+                Some(id) => {
+                    let sealed = request_id::seal(keyring, self.session, self.backend, id.get());
+                    let mut splice = Splice::new(data);
+                    splice.replace(span(data, id), sealed.as_bytes());
+                    Translated::Other(splice.finish())
+                }
+                None => Translated::Nothing,
+            },
+            Kind::Notification => {
+                let cancels = message.method.as_deref() == Some(Method::Cancelled.as_str());
+                match message.params.as_ref().and_then(|params| params.request_id) {
+                    Some(id) if cancels => {
+                        let sealed =
+                            request_id::seal(keyring, self.session, self.backend, id.get());
+                        let mut splice = Splice::new(data);
+                        splice.replace(span(data, id), sealed.as_bytes());
+                        Translated::Other(splice.finish())
+                    }
+                    _ => Translated::Other(data.clone()),
+                }
+            }
+        })
+    }
+}
+
+/// A response that lacks its id, with it.
+fn with_id(data: &Bytes, message: &Envelope<'_>, id: &str) -> Bytes {
+    let mut splice = Splice::new(data);
+    splice.insert(message.close_brace, format!(",\"id\":{id}").into_bytes());
+    splice.finish()
+}
+
+/// One message as an event.
+pub(crate) fn event(message: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(message.len() + 32);
+    sse::write_event(&mut out, None, message);
+    out.into()
+}
+
+/// Waits for `work` while it tells the client, every `interval`, that the stream lives. `None`
+/// when the client has gone.
+pub(crate) async fn alive<T>(
+    client: &mpsc::Sender<Bytes>,
+    interval: Duration,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return Some(done),
+            () = client.closed() => return None,
+            () = tokio::time::sleep(interval) => {
+                client.send(Bytes::from_static(sse::KEEP_ALIVE)).await.ok()?;
+            }
+        }
+    }
+}

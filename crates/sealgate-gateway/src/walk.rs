@@ -1,0 +1,166 @@
+//! Enters: an HTTP request on a listener. Leaves: its HTTP response. The rooms, in the order in
+//! which a request walks through them.
+
+mod record;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::{Method as Verb, Request, Response};
+use hyper::body::Incoming;
+use sealgate_mcp::envelope::Kind;
+
+use crate::authenticate::{self, authenticate};
+use crate::authorize::authorize;
+use crate::fail::{Failure, respond};
+use crate::gateway::Gateway;
+use crate::listen::{Answer, ListenerId};
+use crate::method::{self, Call};
+use crate::observe::access::Log;
+use crate::plan::RoutePlan;
+use crate::receive;
+use crate::reply::ReplyBody;
+use crate::session::Session;
+use crate::upstream::Pool;
+
+pub(crate) use record::Record;
+
+/// One worker's share of the gateway: the shared state and connections of its own.
+#[derive(Clone)]
+pub struct Worker {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) pool: Arc<Pool>,
+    log: Arc<Log>,
+}
+
+impl Worker {
+    /// A worker with its own pool and its own end of the access log.
+    pub fn new(gateway: Arc<Gateway>, pool: Arc<Pool>, log: Arc<Log>) -> Self {
+        Self { gateway, pool, log }
+    }
+
+    /// Answers one request; whatever goes wrong is in the answer.
+    async fn walk(
+        &self,
+        listener: ListenerId,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+    ) -> Response<ReplyBody> {
+        let mut record = Record::begin(&self.log, peer, request.method());
+        let plan = self.gateway.plan();
+        let (head, body) = request.into_parts();
+        let response = match receive::route(&plan, listener, &head) {
+            Ok(route) => {
+                record.route(route);
+                self.serve(route, &head, body, &mut record).await
+            }
+            Err(failure) => fail(&failure, None, &mut record),
+        };
+        ReplyBody::recorded(response, record)
+    }
+
+    async fn serve(
+        &self,
+        route: &Arc<RoutePlan>,
+        head: &http::request::Parts,
+        body: Incoming,
+        record: &mut Record,
+    ) -> Response<ReplyBody> {
+        let result = match head.method {
+            Verb::POST => return self.post(route, head, body, record).await,
+            Verb::GET => self.get(route, head, record).await,
+            Verb::DELETE => self.delete(route, head, record).await,
+            ref other => Err(Failure::MethodNotAllowed(other.clone())),
+        };
+        result.unwrap_or_else(|failure| fail(&failure, None, record))
+    }
+
+    async fn post(
+        &self,
+        route: &Arc<RoutePlan>,
+        head: &http::request::Parts,
+        body: Incoming,
+        record: &mut Record,
+    ) -> Response<ReplyBody> {
+        let limits = &self.gateway.limits;
+        let body = match receive::body(body, limits.body, limits.body_patience).await {
+            Ok(body) => body,
+            Err(failure) => return fail(&failure, None, record),
+        };
+        let received = match receive::message(&head.headers, &body, route) {
+            Ok(received) => received,
+            Err(failure) => {
+                let id = match &failure {
+                    Failure::Malformed(malformed) => malformed.id().map(|id| id.get()),
+                    _ => None,
+                };
+                return fail(&failure, id, record);
+            }
+        };
+        record.message(&received);
+        let id = received.message.id.filter(|_| received.kind == Kind::Request);
+        let id = id.map(|id| id.get());
+        let result = async {
+            let permit = authorize(authenticate(received)?)?;
+            method::answer(Call { worker: self, permit, record }).await
+        };
+        match result.await {
+            Ok(response) => response,
+            Err(failure) => fail(&failure, id, record),
+        }
+    }
+
+    async fn get(
+        &self,
+        route: &Arc<RoutePlan>,
+        head: &http::request::Parts,
+        record: &mut Record,
+    ) -> Result<Response<ReplyBody>, Failure> {
+        receive::version(&head.headers)?;
+        receive::accept(&head.headers)?;
+        let session = self.session(route, head, record)?;
+        let response = method::stream(self, route, &session, &head.headers).await?;
+        record.streams();
+        Ok(response)
+    }
+
+    async fn delete(
+        &self,
+        route: &Arc<RoutePlan>,
+        head: &http::request::Parts,
+        record: &mut Record,
+    ) -> Result<Response<ReplyBody>, Failure> {
+        let session = self.session(route, head, record)?;
+        method::close(self, route, &session, &head.headers).await
+    }
+
+    fn session(
+        &self,
+        route: &RoutePlan,
+        head: &http::request::Parts,
+        record: &mut Record,
+    ) -> Result<Session, Failure> {
+        let principal = authenticate::principal();
+        let session = Session::open(&self.gateway.keyring, &head.headers, route, &principal)?;
+        record.session(session.fingerprint);
+        Ok(session)
+    }
+}
+
+impl Answer for Worker {
+    type Body = ReplyBody;
+
+    async fn answer(
+        &self,
+        listener: ListenerId,
+        peer: SocketAddr,
+        request: Request<Incoming>,
+    ) -> Response<ReplyBody> {
+        self.walk(listener, peer, request).await
+    }
+}
+
+fn fail(failure: &Failure, id: Option<&str>, record: &mut Record) -> Response<ReplyBody> {
+    record.failed(failure);
+    respond(failure, id)
+}

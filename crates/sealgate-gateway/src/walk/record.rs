@@ -1,0 +1,161 @@
+//! Enters: what happens to a request on its way. Leaves, when its last byte is out: one line in
+//! the access log and one count in the metrics.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::StatusCode;
+use sealgate_mcp::method::Method;
+
+use crate::fail::Failure;
+use crate::observe::access::{Line, Log};
+use crate::observe::metrics::{OpenStream, Operation, Outcome};
+use crate::plan::{BackendPlan, RoutePlan};
+use crate::receive::Received;
+use crate::reply::BrokenOff;
+
+/// What is known of one request so far. Written when it is dropped.
+pub(crate) struct Record {
+    log: Arc<Log>,
+    started: Instant,
+    client: SocketAddr,
+    http: http::Method,
+    status: StatusCode,
+    route: Option<Arc<RoutePlan>>,
+    method: Option<Box<str>>,
+    operation: Operation,
+    tool: Option<Box<str>>,
+    backend: Option<Arc<BackendPlan>>,
+    session: Option<u32>,
+    error: Option<&'static str>,
+    outcome: Outcome,
+    bytes_in: u64,
+    bytes_out: u64,
+    stream: Option<OpenStream>,
+}
+
+impl Record {
+    pub(super) fn begin(log: &Arc<Log>, client: SocketAddr, http: &http::Method) -> Self {
+        let operation = match *http {
+            http::Method::GET => Operation::STREAM,
+            http::Method::DELETE => Operation::CLOSE,
+            _ => Operation::INVALID,
+        };
+        Self {
+            log: Arc::clone(log),
+            started: Instant::now(),
+            client,
+            http: http.clone(),
+            status: StatusCode::OK,
+            route: None,
+            method: None,
+            operation,
+            tool: None,
+            backend: None,
+            session: None,
+            error: None,
+            outcome: Outcome::Success,
+            bytes_in: 0,
+            bytes_out: 0,
+            stream: None,
+        }
+    }
+
+    pub(super) fn route(&mut self, route: &Arc<RoutePlan>) {
+        self.route = Some(Arc::clone(route));
+    }
+
+    pub(super) fn message(&mut self, received: &Received<'_>) {
+        self.bytes_in = received.body.len() as u64;
+        self.operation =
+            received.method().map_or(Operation::OTHER, |method: Method<'_>| method.into());
+        self.method = received.message.method.as_deref().map(Into::into);
+    }
+
+    pub(super) fn failed(&mut self, failure: &Failure) {
+        self.error = Some(failure.reason());
+        self.outcome = match failure {
+            Failure::AllBackendsFailed { .. } | Failure::Backend(_) => Outcome::Failed,
+            _ => Outcome::Refused,
+        };
+    }
+
+    /// Tells sessions apart in the log.
+    pub(crate) fn session(&mut self, fingerprint: u64) {
+        #[expect(clippy::cast_possible_truncation, reason = "half of it tells them apart")]
+        let short = fingerprint as u32;
+        self.session = Some(short);
+    }
+
+    /// The backend that answers.
+    pub(crate) fn backend(&mut self, backend: &Arc<BackendPlan>) {
+        self.backend = Some(Arc::clone(backend));
+    }
+
+    /// The tool, prompt or resource, as the backend calls it.
+    pub(crate) fn named(&mut self, name: &str) {
+        self.tool = Some(name.into());
+    }
+
+    /// A session was opened.
+    pub(crate) fn opened(&mut self) {
+        if let Some(route) = &self.route {
+            route.metrics.session_opened();
+        }
+    }
+
+    /// The answer is a stream that stays open.
+    pub(crate) fn streams(&mut self) {
+        self.stream = self.route.as_ref().map(|route| route.metrics.stream_opened());
+    }
+
+    /// The answer that is on its way.
+    pub(crate) fn status(&mut self, status: StatusCode) {
+        self.status = status;
+    }
+
+    /// Bytes of the answer's body.
+    pub(crate) fn bytes_out(&mut self, count: usize) {
+        self.bytes_out += count as u64;
+    }
+
+    /// The answer ended early.
+    pub(crate) fn broken_off(&mut self, _: &BrokenOff) {
+        self.error = Some("answer_broke_off");
+        self.outcome = Outcome::Failed;
+    }
+
+    /// The client went away before the end.
+    pub(crate) fn abandoned(&mut self) {
+        if self.error.is_none() && self.operation != Operation::STREAM {
+            self.outcome = Outcome::Cancelled;
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let took = self.started.elapsed();
+        match (&self.backend, &self.route) {
+            (Some(backend), _) => backend.metrics.request(self.operation, self.outcome, took),
+            (None, Some(route)) => route.metrics.request(self.operation, self.outcome, took),
+            (None, None) => {}
+        }
+        self.log.write(&Line {
+            route: self.route.as_ref().map(|route| &*route.name),
+            http: self.http.as_str(),
+            status: self.status.as_u16(),
+            method: self.method.as_deref(),
+            tool: self.tool.as_deref(),
+            backend: self.backend.as_ref().map(|backend| &*backend.name),
+            duration: took,
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+            session: self.session,
+            error: self.error,
+            client: self.client,
+            request_id: None,
+        });
+    }
+}

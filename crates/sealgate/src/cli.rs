@@ -1,0 +1,146 @@
+//! What the command line accepts. What it does is in the module of each command.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use sealgate_config::{Options, Source};
+
+/// Largest request body by default, in bytes.
+const MAX_BODY: usize = 4 * 1024 * 1024;
+
+/// One MCP endpoint in front of many MCP servers, sealed with each backend's own credentials.
+#[derive(Debug, Parser)]
+#[command(name = "sealgate", version, about, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show it working: a server that demands SigV4, the gateway in front of it.
+    Demo(DemoArguments),
+    /// Serve MCP.
+    Run(RunArguments),
+    /// Say what would be served and everything that is wrong; exit 1 on an error.
+    Check(CheckArguments),
+}
+
+/// Where the configuration comes from, shared by every command that reads it.
+#[derive(Debug, Args)]
+pub(crate) struct Sources {
+    /// Resource files or directories (YAML or JSON), an mcp.json, or the URL of one MCP server.
+    #[arg(required = true, value_name = "SOURCE")]
+    sources: Vec<String>,
+    #[arg(skip)]
+    built_in: Vec<Source>,
+    /// Where to serve, unless a Gateway resource says it.
+    #[arg(long, default_value = "127.0.0.1:1975", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Connect to every backend through this hop; requests are still signed for the backend.
+    #[arg(long, value_name = "URL")]
+    via: Option<String>,
+    /// Take warnings about unknown fields for errors.
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// Where the gateway serves.
+    #[arg(long, default_value = "127.0.0.1:1975", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// Where health and metrics are.
+    #[arg(long, default_value = "127.0.0.1:1976", value_name = "ADDRESS")]
+    pub(crate) admin: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+    /// Print findings as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+    /// Where health and metrics are.
+    #[arg(long, default_value = "127.0.0.1:1976", value_name = "ADDRESS")]
+    pub(crate) admin: SocketAddr,
+    /// Keys of session tokens: 32 bytes as hex or base64, one a line; the first seals, all open.
+    /// Without it a key is made at start, and no other process serves its sessions.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) session_key_file: Option<PathBuf>,
+    /// How logs are written.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    /// What is logged: error, warn, info, debug, trace, or a filter by module.
+    #[arg(long, default_value = "info", value_name = "LEVEL")]
+    pub(crate) log_level: String,
+    /// Threads that serve; by default one a core.
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<std::num::NonZeroUsize>,
+    /// Largest request body, in bytes.
+    #[arg(long, default_value_t = MAX_BODY, value_name = "BYTES")]
+    pub(crate) max_body_bytes: usize,
+    /// How long requests may take to end after SIGTERM, in seconds.
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    pub(crate) drain: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+impl RunArguments {
+    /// The demo's: everything as by default, but for these.
+    pub(crate) fn demo(source: Source, listen: SocketAddr, admin: SocketAddr) -> Self {
+        Self {
+            sources: Sources {
+                sources: Vec::new(),
+                built_in: vec![source],
+                listen,
+                via: None,
+                strict: false,
+            },
+            admin,
+            session_key_file: None,
+            log_format: LogFormat::Text,
+            log_level: "warn".to_owned(),
+            workers: None,
+            max_body_bytes: MAX_BODY,
+            drain: 2,
+        }
+    }
+}
+
+impl Sources {
+    /// As the configuration takes them.
+    pub(crate) fn list(&self) -> Vec<Source> {
+        let named = self.sources.iter().map(|text| {
+            if text.starts_with("http://") || text.starts_with("https://") {
+                Source::Url(text.clone())
+            } else {
+                Source::Path(PathBuf::from(text))
+            }
+        });
+        named.chain(self.built_in.iter().cloned()).collect()
+    }
+
+    /// What the flags say about them.
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            listen: self.listen,
+            via: self.via.clone(),
+            strict: self.strict,
+            ..Options::default()
+        }
+    }
+}
