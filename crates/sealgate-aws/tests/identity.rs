@@ -1,5 +1,12 @@
 //! Identities against an STS on the loopback and files in a folder of their own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod sts;
 
 use std::path::PathBuf;

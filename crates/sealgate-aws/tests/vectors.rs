@@ -1,5 +1,12 @@
 //! The published SigV4 and SigV4a vectors, read from the packages that carry them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod suite;
 
 use std::fs;

@@ -69,7 +69,9 @@ impl Request {
 pub(crate) fn instant(text: &str) -> SystemTime {
     let number = |range| text.get::<std::ops::Range<usize>>(range).unwrap().parse::<u64>().unwrap();
     let (year, month, day) = (number(0..4), number(4..6), number(6..8));
-    let leap = |year: u64| (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    let leap = |year: u64| {
+        (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400)
+    };
     let mut days: u64 = (1970..year).map(|year| 365 + u64::from(leap(year))).sum();
     let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     days += lengths.iter().take(month as usize - 1).sum::<u64>() + day - 1;
