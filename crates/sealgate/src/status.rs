@@ -42,7 +42,7 @@ impl State {
     /// Lets the metrics ask for the identities.
     pub(crate) fn tell(self: &Arc<Self>, metrics: &ProcessMetrics) {
         let state = Arc::downgrade(self);
-        metrics.watch_identities(move || {
+        metrics.identities(move || {
             let Some(state) = state.upgrade() else { return Vec::new() };
             let identities = state.gateway.identities().all();
             let facts = identities.iter().map(|identity| {
