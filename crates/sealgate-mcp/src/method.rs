@@ -219,6 +219,12 @@ impl Method<'_> {
     }
 }
 
+impl std::fmt::Display for Method<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
 impl Target {
     /// The key in `params`.
     pub const fn key(self) -> &'static str {
