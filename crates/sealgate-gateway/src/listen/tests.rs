@@ -19,6 +19,17 @@ struct Echo {
     /// Told when a slow request has begun.
     begun: Arc<Notify>,
     go: Arc<Notify>,
+    /// Told when a slow request has ended, answered or not.
+    ended: Arc<Notify>,
+}
+
+/// Tells when it is dropped.
+struct Told(Arc<Notify>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 impl Answer for Echo {
@@ -35,6 +46,7 @@ impl Answer for Echo {
         match path.as_str() {
             "/panic" => panic!("as asked"),
             "/slow" => {
+                let _told = Told(Arc::clone(&self.ended));
                 self.begun.notify_one();
                 self.go.notified().await;
             }

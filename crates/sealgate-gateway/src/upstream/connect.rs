@@ -43,6 +43,8 @@ pub(super) async fn connect(
     };
     let (sender, connection) = http1::Builder::new()
         .max_header_size(HEAD_LIMIT)
+        // An unfinished head must not take more than a finished one may.
+        .max_buf_size(HEAD_LIMIT)
         .handshake(TokioIo::new(wire))
         .await
         .map_err(|error| SendError::from_exchange(&origin.peer, &error, false))?;

@@ -11,6 +11,7 @@ use super::Echo;
 use super::client::Client;
 use crate::listen::{Door, Drain, Limits, ListenerId, serve};
 use crate::observe::Metrics;
+use crate::upstream::tests::authority::Authority;
 
 struct Server {
     address: SocketAddr,
@@ -22,11 +23,15 @@ struct Server {
 
 impl Server {
     async fn start(limits: Limits) -> Self {
+        Self::secured(None, limits).await
+    }
+
+    async fn secured(tls: Option<Arc<rustls::ServerConfig>>, limits: Limits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (echo, drain, metrics) = (Echo::default(), Drain::default(), Metrics::new());
         let process = Arc::clone(metrics.process());
-        let door = Door::new(ListenerId::of(address), None, limits, process);
+        let door = Door::new(ListenerId::of(address), tls, limits, process);
         let accepting = tokio::spawn(serve(listener, door, echo.clone(), drain.clone()));
         Self { address, echo, drain, metrics, accepting }
     }
@@ -113,6 +118,26 @@ async fn a_panic_costs_its_own_connection_only() {
     assert!(other.ask("/").await.is_some());
     assert!(Client::once(server.address, "/").await.is_some());
     drop(other);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_ends_its_request() {
+    let server = Server::start(Limits::default()).await;
+    let mut client = Client::connect(server.address).await;
+    client.get("/slow").await;
+    server.echo.begun.notified().await;
+    drop(client);
+    server.echo.ended.notified().await;
+}
+
+#[tokio::test]
+async fn a_tls_handshake_that_does_not_begin_is_hung_up_on() {
+    let authority = Authority::new();
+    let tls = authority.server(&authority.leaf("a.test"), false);
+    let limits = Limits { handshake: Duration::from_millis(30), ..Limits::default() };
+    let server = Server::secured(Some(tls), limits).await;
+    let mut client = Client::connect(server.address).await;
+    assert_eq!(client.response().await, None);
 }
 
 #[tokio::test]

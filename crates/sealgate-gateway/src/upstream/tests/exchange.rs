@@ -1,10 +1,12 @@
 //! What a peer can do wrong, and what the caller is told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use sealgate_config::resolved::Address;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Notify;
 
 use super::peer::{Peer, Talk};
 use super::{Client, text};
@@ -119,6 +121,34 @@ async fn a_body_that_breaks_off_is_an_error_and_not_an_end() {
         assert!(matches!(error, BodyError::Closed { .. }), "{error}");
         assert_eq!(client.pool.idle(), 0);
     }
+}
+
+#[tokio::test]
+async fn a_reset_is_a_closed_connection_before_the_head_and_in_the_body() {
+    let received = Arc::<Notify>::default();
+    let go = Arc::clone(&received);
+    let peer = Peer::start(move |number, mut talk| {
+        let go = Arc::clone(&go);
+        async move {
+            talk.request().await;
+            if number > 0 {
+                talk.say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc").await;
+                go.notified().await;
+            }
+            talk.reset();
+        }
+    })
+    .await;
+    let client = Client::to(peer.address);
+    let error = client.send("{}").await.unwrap_err();
+    assert_eq!((error.code(), error.sent()), ("upstream_closed", true));
+
+    let mut body = client.send("{}").await.unwrap().into_body();
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "abc");
+    received.notify_one();
+    let error = body.frame().await.unwrap().unwrap_err();
+    assert!(matches!(error, BodyError::Closed { .. }), "{error}");
+    assert_eq!(client.pool.idle(), 0);
 }
 
 #[tokio::test]
