@@ -43,7 +43,7 @@ class Gateway:
 
     def _learn(self, line):
         record = as_record(line)
-        if "listening" in record.get("message", ""):
+        if record.get("message") == "listening":
             self.addresses[record["listener"]] = record["address"]
         return record.get("message") == "ready"
 

@@ -70,7 +70,10 @@ def exchange(authority, method, target, headers=None, body=b"", *, timeout=30):
         connection.putheader(name, value)
     if (body or method == "POST") and not _names(headers, "content-length"):
         connection.putheader("content-length", str(len(body)))
-    connection.endheaders(body or None)
+    try:
+        connection.endheaders(body or None)
+    except BrokenPipeError:
+        pass  # the server may answer before it has read everything, and hang up
     return Answer(connection, connection.getresponse())
 
 

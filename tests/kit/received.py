@@ -10,6 +10,7 @@ class Received:
     target: str
     headers: list  # (name as sent, value), in order
     body: bytes
+    version: str = "HTTP/1.1"
     refusal: object = None  # why it was refused, None where it was accepted
     notes: dict = field(default_factory=dict)
 

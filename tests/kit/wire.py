@@ -18,12 +18,12 @@ def read_request(stream):
     line = stream.readline(MAXIMUM_HEAD)
     if not line.strip():
         return None
-    method, target, _ = line.decode("latin-1").rstrip("\r\n").split(" ")
+    method, target, version = line.decode("latin-1").rstrip("\r\n").split(" ")
     headers = []
     while (line := stream.readline(MAXIMUM_HEAD)) not in (b"\r\n", b"\n", b""):
         name, _, value = line.decode("latin-1").rstrip("\r\n").partition(":")
         headers.append((name, value.strip()))
-    request = Received(method, target, headers, b"")
+    request = Received(method, target, headers, b"", version)
     request.body = _read_body(stream, request)
     return request
 
@@ -52,7 +52,7 @@ def relay(client, request, upstream, target, *, drop=(), keep_host=False):
     """Sends `request` on to `upstream` (host, port) as `target`; streams the answer to `client`.
 
     The upstream leg is HTTP/1.0, so that the end of the answer is the end of the connection; the
-    client leg stays keep-alive. Returns the status that the upstream gave.
+    client leg stays keep-alive where the client speaks HTTP/1.1.
     """
     with socket.create_connection(upstream) as server:
         head = _forwarded_head(request, None if keep_host else upstream, target, drop)
@@ -70,11 +70,16 @@ def relay(client, request, upstream, target, *, drop=(), keep_host=False):
             if name.lower().decode() not in HOP_BY_HOP:
                 headers.append(line)
         bodiless = status in (204, 304) or request.method == "HEAD"
-        framing = b"" if sized is not None or bodiless else b"transfer-encoding: chunked\r\n"
+        unsized = sized is None and not bodiless
+        closing = unsized and request.version == "HTTP/1.0"
+        framing = b"transfer-encoding: chunked\r\n" if unsized and not closing else b""
         client.sendall(b"HTTP/1.1 %d Relayed\r\n" % status + b"".join(headers) + framing + b"\r\n")
-        if not bodiless:
-            _stream(client, server, answer_stream, sized)
-        return status
+        if sized is not None:
+            client.sendall(answer_stream.read(sized))
+        elif unsized:
+            _stream(client, server, answer_stream, chunked=not closing)
+        if closing:
+            raise ConnectionResetError("the end of the connection ends the answer")
 
 
 def _forwarded_head(request, upstream, target, drop):
@@ -90,10 +95,7 @@ def _forwarded_head(request, upstream, target, drop):
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
 
 
-def _stream(client, server, answer_stream, sized):
-    if sized is not None:
-        client.sendall(answer_stream.read(sized))
-        return
+def _stream(client, server, answer_stream, *, chunked):
     server.setblocking(False)
     while True:
         part = answer_stream.read1(65536)
@@ -103,9 +105,10 @@ def _stream(client, server, answer_stream, sized):
                 return
             continue
         if part == b"":
-            client.sendall(b"0\r\n\r\n")
+            if chunked:
+                client.sendall(b"0\r\n\r\n")
             return
-        client.sendall(b"%x\r\n%s\r\n" % (len(part), part))
+        client.sendall(b"%x\r\n%s\r\n" % (len(part), part) if chunked else part)
 
 
 def _would_block(server):
