@@ -227,8 +227,12 @@ fn read_bounded(path: &Path) -> std::io::Result<String> {
     std::fs::read_to_string(path)
 }
 
-/// Marks every literal secret of a document before anything about it can be reported.
+/// Marks every literal secret of a document before anything about it can be reported. Where
+/// secrets are at home, only fields that are known to hold none are shown, so that a misspelt one
+/// stays hidden too.
 fn mask(node: &Node, text: &SourceText, secret: bool) {
+    const SECRET: &[&str] = &["apiVersion", "kind", "metadata", "type", "immutable"];
+    const API_KEY: &[&str] = &["secretRef", "header", "queryParam", "injectionPolicy"];
     match &node.value {
         Value::Scalar(_) if secret => text.mask(node.span.clone()),
         Value::Scalar(_) => {}
@@ -236,12 +240,29 @@ fn mask(node: &Node, text: &SourceText, secret: bool) {
         Value::Map(entries) => {
             let is_secret = node.get("kind").and_then(Node::text) == Some("Secret");
             for Entry { key, value, .. } in entries {
-                // `headers` with a map is that of an mcp.json; a route's is a list.
-                let headers = key == "headers" && matches!(value.value, Value::Map(_));
-                let payload = is_secret && matches!(key.as_str(), "data" | "stringData");
-                let literal = matches!(key.as_str(), "inline" | "env") || headers || payload;
-                mask(value, text, secret || literal);
+                if matches!(key.as_str(), "url" | "path") {
+                    text.mask_url(&value.span);
+                }
+                let hidden = secret || (is_secret && !SECRET.contains(&key.as_str()));
+                match key.as_str() {
+                    "apiKey" => mask_but(value, text, API_KEY),
+                    "mcpServers" => {
+                        for server in value.entries().unwrap_or_default() {
+                            mask_but(&server.value, text, mcp_json::SHOWN);
+                        }
+                    }
+                    _ => {}
+                }
+                mask(value, text, hidden);
             }
+        }
+    }
+}
+
+fn mask_but(node: &Node, text: &SourceText, shown: &[&str]) {
+    for entry in node.entries().unwrap_or_default() {
+        if !shown.contains(&entry.key.as_str()) {
+            mask(&entry.value, text, true);
         }
     }
 }

@@ -5,7 +5,7 @@ use sealgate_aws::Secret;
 use sealgate_aws::identity::AssumeRole;
 
 use crate::finding::Severity;
-use crate::read::{Field, Object, Shape};
+use crate::read::{Field, Object, Shape, header_name};
 use crate::report::At;
 use crate::url::Url;
 
@@ -37,6 +37,10 @@ pub(crate) struct AwsSettings {
 
 const FIELDS: [&str; 10] =
     ["type", "url", "headers", "includeTools", "command", "args", "env", "cwd", "disabled", "aws"];
+
+/// Fields that hold no secret.
+pub(crate) const SHOWN: &[&str] =
+    &["type", "url", "includeTools", "command", "cwd", "disabled", "aws"];
 
 /// Reads a document with `mcpServers`.
 pub(crate) fn read(document: &Field<'_>) -> Option<McpServers> {
@@ -119,9 +123,12 @@ fn read_headers(object: &Object<'_>) -> Option<Vec<(HeaderName, Secret)>> {
     let mut headers: Vec<(HeaderName, Secret)> = Vec::new();
     for (name, value) in field.open_object()?.fields() {
         let text = value.secret()?;
-        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
-            value.at.invalid("header-name", "not a header name");
-            continue;
+        let name = match header_name(name) {
+            Ok(name) => name,
+            Err(problem) => {
+                value.at.invalid("header-name", problem);
+                continue;
+            }
         };
         if HeaderValue::from_str(&text).is_err() {
             value.at.invalid("header-value", "the value holds characters that no header may hold");

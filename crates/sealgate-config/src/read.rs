@@ -5,6 +5,8 @@ mod rule;
 
 use std::time::Duration;
 
+use http::HeaderName;
+
 use crate::finding::Severity;
 use crate::report::At;
 use crate::suggest::{did_you_mean, nearest};
@@ -216,6 +218,16 @@ impl<'a> Field<'a> {
         duration
     }
 
+    /// The name of a header that may be set from configuration.
+    pub(crate) fn header_name(&self) -> Option<HeaderName> {
+        let text = self.text(&Shape::NON_EMPTY)?;
+        let name = header_name(&text);
+        if let Err(problem) = &name {
+            self.at.invalid("header-name", format!("Invalid value: {text:?}: {problem}"));
+        }
+        name.ok()
+    }
+
     /// Whether this is a map.
     pub(crate) fn is_object(&self) -> bool {
         self.node.entries().is_some()
@@ -296,6 +308,30 @@ impl<'a> Object<'a> {
         };
         at.say(severity, "unknown-field", message, help);
     }
+}
+
+/// Headers that belong to the connection or the protocol and that the gateway sets itself.
+const RESERVED: [&str; 11] = [
+    "host",
+    "content-length",
+    "content-type",
+    "accept",
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "mcp-session-id",
+];
+
+/// Reads the name of a header that may be set from configuration, or says why it may not.
+pub(crate) fn header_name(text: &str) -> Result<HeaderName, &'static str> {
+    let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| "not a header name")?;
+    if RESERVED.contains(&name.as_str()) {
+        return Err("the gateway sets this header itself");
+    }
+    Ok(name)
 }
 
 /// What the API server would call the type of a scalar.

@@ -44,6 +44,10 @@ pub(crate) fn resolve(loaded: &Loaded, options: &Options) -> Resolved {
     }
     let context = Context { store: Store::new(&loaded.resources), options, via };
     let mut listeners = Listeners::new(&context);
+    if context.store.of_kind("Gateway").next().is_none() {
+        // Even without a route: a reload may bring one.
+        listeners.main();
+    }
     let mut routes: Vec<(Route, At)> = Vec::new();
     for named in &loaded.resources {
         if let Some(Resource::McpRoute(route)) = &named.resource {

@@ -6,6 +6,7 @@ mod credential;
 mod host;
 mod selector;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -90,8 +91,9 @@ pub enum HeaderValueMatch {
     Regex(Pattern),
 }
 
-/// One upstream MCP server as seen from one route.
-#[derive(Clone, Debug, PartialEq)]
+/// One upstream MCP server as seen from one route. `Debug` shows the path without its query, which
+/// may hold a key.
+#[derive(Clone, PartialEq)]
 pub struct Backend {
     /// The name of the backend reference: the prefix of its tools.
     pub name: String,
@@ -198,6 +200,29 @@ pub enum EraSetting {
     Legacy,
     /// Stateless (2026-07-28 and after).
     Modern,
+}
+
+// === impl Backend ===
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path_and_query.split('?').next().unwrap_or_default();
+        f.debug_struct("Backend")
+            .field("name", &self.name)
+            .field("prefix", &self.prefix)
+            .field("scheme", &self.scheme)
+            .field("authority", &self.authority)
+            .field("connect", &self.connect)
+            .field("via", &self.via)
+            .field("tls", &self.tls)
+            .field("path", &path)
+            .field("credential", &self.credential)
+            .field("tools", &self.tools)
+            .field("forward_headers", &self.forward_headers)
+            .field("deadlines", &self.deadlines)
+            .field("era", &self.era)
+            .finish()
+    }
 }
 
 // === impl Deadlines ===

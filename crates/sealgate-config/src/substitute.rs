@@ -115,6 +115,9 @@ impl Held {
 // === impl Variable ===
 
 impl Variable {
+    /// Bytes of a default; bounds what an unclosed reference costs.
+    const LONGEST_DEFAULT: usize = 1024;
+
     /// Reads one reference at the start of `tail` and gives its length.
     fn parse(tail: &str) -> Option<(Self, usize)> {
         if tail.starts_with("$${") {
@@ -138,6 +141,7 @@ impl Variable {
             .into_iter()
             .find(|(operator, _)| tail.starts_with(operator))?;
         let default = &tail[operator.len()..];
+        let default = &default[..default.floor_char_boundary(Self::LONGEST_DEFAULT)];
         // One line only: an unclosed reference must not swallow the file.
         let close = default.find(['}', '\n']).filter(|&at| default[at..].starts_with('}'))?;
         let length = skipped + end + operator.len() + close + 1;

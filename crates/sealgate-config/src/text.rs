@@ -39,6 +39,19 @@ impl SourceText {
         self.masks.borrow_mut().push(span);
     }
 
+    /// Hides user name, password and query of a URL or path at `span`.
+    pub(crate) fn mask_url(&self, span: &Range<usize>) {
+        let (start, end) = (self.boundary(span.start), self.boundary(span.end));
+        let text = &self.text[start..end.max(start)];
+        if let Some(at) = text.find('@') {
+            let from = text[..at].find("://").map_or(0, |scheme| scheme + 3);
+            self.mask(start + from..start + at);
+        }
+        if let Some(query) = text.find('?') {
+            self.mask(start + query + 1..end);
+        }
+    }
+
     /// Hides what follows the first `:` on the line of `offset`, for lines that could not be
     /// understood and so may hold a secret.
     pub(crate) fn mask_values_around(&self, offset: usize) {
@@ -67,7 +80,8 @@ impl SourceText {
         let to = self.boundary(last.min(start + Self::WINDOW)).max(start);
         let end = self.boundary(span.end).clamp(start, to.max(start));
         let masks = self.masks.borrow();
-        let hidden = |offset| masks.iter().any(|mask| mask.contains(&offset));
+        let near: Vec<_> = masks.iter().filter(|mask| mask.start < to && mask.end > from).collect();
+        let hidden = |offset| near.iter().any(|mask| mask.contains(&offset));
         let mut text = String::with_capacity(to - from);
         for (offset, character) in self.text[from..to].char_indices() {
             if hidden(from + offset) && !character.is_whitespace() {

@@ -12,7 +12,7 @@ use crate::report::At;
 
 /// What a Secret or ConfigMap holds.
 pub(crate) struct Payload {
-    /// The `type` of a Secret.
+    /// Decoded; keys of `stringData` win over those of `data`.
     pub(crate) values: BTreeMap<String, Secret>,
     /// `substitution.aigw.run/{env,file}/<key>` annotations, filled in while loading.
     pub(crate) substitutions: Vec<Substitution>,
@@ -47,12 +47,10 @@ impl Payload {
                 continue;
             };
             for (key, field) in section.fields() {
-                let text = if is_secret {
+                if is_secret {
                     field.at.mask(field.node().span.clone());
-                    field.string()
-                } else {
-                    field.string()
-                };
+                }
+                let text = field.string();
                 let Some(text) = text else { continue };
                 let value = if encoded { decode(&field, &text) } else { Some(text) };
                 if let Some(value) = value {

@@ -1,5 +1,7 @@
 //! Every resource by kind, namespace and name; and what may refer to what.
 
+use std::collections::HashMap;
+
 use sealgate_aws::Secret;
 
 use crate::finding::Severity;
@@ -10,6 +12,7 @@ use crate::suggest::did_you_mean;
 /// The resources of all sources.
 pub(super) struct Store<'a> {
     resources: &'a [Named],
+    by_name: HashMap<(&'a str, &'a str, &'a str), &'a Named>,
 }
 
 /// Who refers to something.
@@ -34,12 +37,18 @@ pub(super) enum Absent {
 
 impl<'a> Store<'a> {
     pub(super) fn new(resources: &'a [Named]) -> Self {
-        Self { resources }
+        let by_name = resources
+            .iter()
+            .map(|named| {
+                let metadata = &named.metadata;
+                ((named.kind, metadata.namespace.as_str(), metadata.name.as_str()), named)
+            })
+            .collect();
+        Self { resources, by_name }
     }
 
     pub(super) fn find(&self, kind: &str, namespace: &str, name: &str) -> Option<&'a Named> {
-        self.of_kind(kind)
-            .find(|named| named.metadata.name == name && named.metadata.namespace == namespace)
+        self.by_name.get(&(kind, namespace, name)).copied()
     }
 
     pub(super) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &'a Named> {

@@ -14,7 +14,8 @@ pub(super) fn check(text: &str, at: &At, signed: bool) -> Option<String> {
     };
     let path = if path.is_empty() { "/" } else { path };
     let refuse = |problem: &str, help: &str| {
-        let message = format!("{}: Invalid value: {text:?}: {problem}", at.path());
+        // A query may hold a key.
+        let message = format!("{}: Invalid value: {path:?}: {problem}", at.path());
         at.say(Severity::Error, "request-path", message, Some(help.to_owned()));
         None
     };

@@ -70,7 +70,17 @@ struct Builder<'a> {
 /// A collection that is not closed yet.
 enum Open {
     List { start: Range<usize>, anchor: usize, items: Vec<Node> },
-    Map { start: Range<usize>, anchor: usize, entries: Vec<Entry>, key: Option<Key> },
+    Map(OpenMap),
+}
+
+/// A mapping that is not closed yet.
+struct OpenMap {
+    start: Range<usize>,
+    anchor: usize,
+    entries: Vec<Entry>,
+    /// The index of each key.
+    seen: HashMap<String, usize>,
+    key: Option<Key>,
 }
 
 /// A key that waits for its value.
@@ -144,7 +154,8 @@ impl<'a> Builder<'a> {
                 self.open(Open::List { start: span, anchor, items: Vec::new() })?;
             }
             Event::MappingStart(_, anchor, _) => {
-                self.open(Open::Map { start: span, anchor, entries: Vec::new(), key: None })?;
+                let (entries, seen) = (Vec::new(), HashMap::new());
+                self.open(Open::Map(OpenMap { start: span, anchor, entries, seen, key: None }))?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span.end)?,
             Event::Alias(id) => match self.anchors.get(&id) {
@@ -165,7 +176,7 @@ impl<'a> Builder<'a> {
 
     fn open(&mut self, open: Open) -> Result<(), Stop> {
         if self.stack.len() >= MAX_DEPTH {
-            let (Open::List { start, .. } | Open::Map { start, .. }) = open;
+            let (Open::List { start, .. } | Open::Map(OpenMap { start, .. })) = open;
             return Err(Stop::Limit("values are nested too deeply", start));
         }
         self.stack.push(open);
@@ -178,7 +189,7 @@ impl<'a> Builder<'a> {
                 let node = Node { span: start.start..end, value: Value::List(items) };
                 self.place_node(node, anchor, false)
             }
-            Some(Open::Map { start, anchor, entries, .. }) => {
+            Some(Open::Map(OpenMap { start, anchor, entries, .. })) => {
                 let node = Node { span: start.start..end, value: Value::Map(entries) };
                 self.place_node(node, anchor, false)
             }
@@ -203,7 +214,7 @@ impl<'a> Builder<'a> {
                 }
             }
             Some(Open::List { items, .. }) => items.push(node),
-            Some(Open::Map { key: waiting @ None, .. }) => match &node.value {
+            Some(Open::Map(OpenMap { key: waiting @ None, .. })) => match &node.value {
                 Value::Scalar(scalar) if plain && scalar.text.as_str() == "<<" => {
                     *waiting = Some(Key::Merge(node.span));
                 }
@@ -215,21 +226,22 @@ impl<'a> Builder<'a> {
                     self.problem(node.span, "yaml-key", "a key must be text".into(), true);
                 }
             },
-            Some(Open::Map { key, entries, .. }) => match key.take() {
+            Some(Open::Map(map)) => match map.key.take() {
                 Some(Key::Text(key, key_span)) => {
-                    entries.retain(|entry| !(entry.merged && entry.key == key));
-                    if let Some(first) = entries.iter().find(|entry| entry.key == key) {
-                        let first = first.key_span.start;
+                    if let Some(first) = map.insert(Entry {
+                        key: key.clone(),
+                        key_span: key_span.clone(),
+                        value: node,
+                        merged: false,
+                    }) {
                         let message = format!("duplicate key {key:?}");
                         self.problem(key_span, "duplicate-key", message, true);
                         if let Some(problem) = self.parsed.problems.last_mut() {
                             problem.first = Some(first);
                         }
-                    } else {
-                        entries.push(Entry { key, key_span, value: node, merged: false });
                     }
                 }
-                Some(Key::Merge(span)) => merge(entries, &node, &span),
+                Some(Key::Merge(span)) => map.merge(&node, &span),
                 Some(Key::Unusable) | None => {}
             },
         }
@@ -261,22 +273,36 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Adds what a merge key brings, existing keys first.
-fn merge(entries: &mut Vec<Entry>, node: &Node, span: &Range<usize>) {
-    match &node.value {
-        Value::Map(merged) => {
-            for entry in merged {
-                if entries.iter().all(|existing| existing.key != entry.key) {
-                    entries.push(Entry { key_span: span.clone(), merged: true, ..entry.clone() });
-                }
+// === impl OpenMap ===
+
+impl OpenMap {
+    /// Adds an entry; gives the place of the one of the same key that already stands there.
+    fn insert(&mut self, entry: Entry) -> Option<usize> {
+        match self.seen.get(&entry.key).map(|&index| &mut self.entries[index]) {
+            Some(there) if there.merged && !entry.merged => *there = entry,
+            Some(there) => return Some(there.key_span.start),
+            None => {
+                self.seen.insert(entry.key.clone(), self.entries.len());
+                self.entries.push(entry);
             }
         }
-        Value::List(items) => items.iter().for_each(|item| {
-            if matches!(item.value, Value::Map(_)) {
-                merge(entries, item, span);
+        None
+    }
+
+    /// Adds what a merge key brings; keys that are there stay.
+    fn merge(&mut self, node: &Node, span: &Range<usize>) {
+        match &node.value {
+            Value::Map(merged) => {
+                for entry in merged {
+                    self.insert(Entry { key_span: span.clone(), merged: true, ..entry.clone() });
+                }
             }
-        }),
-        Value::Scalar(_) => {}
+            Value::List(items) => {
+                let maps = items.iter().filter(|item| item.entries().is_some());
+                maps.for_each(|item| self.merge(item, span));
+            }
+            Value::Scalar(_) => {}
+        }
     }
 }
 

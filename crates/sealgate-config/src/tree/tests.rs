@@ -95,3 +95,13 @@ fn empty_documents_are_nothing() {
     assert!(read("---\n# only a comment\n---\n").documents.is_empty());
     assert!(matches!(read("- 1\n").documents[0].value, Value::List(_)));
 }
+
+#[test]
+fn a_key_of_the_map_itself_replaces_a_merged_one_in_any_order() {
+    let parsed = read("b: &b {x: 1}\nc: {x: 2, <<: *b}\nd: {<<: *b, x: 2}\n");
+    assert!(parsed.problems.is_empty());
+    for key in ["c", "d"] {
+        let map = parsed.documents[0].get(key).unwrap();
+        assert_eq!((text(map, &["x"]), map.entries().unwrap().len()), ("2".into(), 1));
+    }
+}

@@ -358,3 +358,16 @@ fn a_key_from_a_secret_loses_its_line_break() {
     let bad = route(fields, "") + &backend("x.example", 80) + &secret("s", "apiKey", "a\nb");
     assert!(errors(&load_text(&bad))[1].contains("no header may hold"));
 }
+
+#[test]
+fn headers_of_the_connection_and_the_protocol_cannot_be_configured() {
+    for fields in [
+        "      securityPolicy: { apiKey: { inline: k, header: Host } }",
+        "      forwardHeaders: [{ name: content-length }]",
+        "      forwardHeaders: [{ name: x, backendHeader: Mcp-Session-Id }]",
+    ] {
+        let outcome = load_text(&(route(fields, "") + &backend("x.example", 80)));
+        assert!(errors(&outcome)[1].ends_with("the gateway sets this header itself"));
+        assert!(outcome.resolved.routes.is_empty());
+    }
+}

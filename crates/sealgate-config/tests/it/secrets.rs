@@ -53,6 +53,7 @@ fn of_secrets_beside_something_wrong() {
         format!("apiKey: {{ inline: {SECRET}, secretRef: {{ name: s }} }}"),
         format!("apiKey: {{ inline: {SECRET}, header: 'a b' }}"),
         format!("apiKey: {{ inline: {SECRET}, headr: x }}"),
+        format!("apiKey: {{ inlin: {SECRET} }}"),
         format!("apiKey: {{ inline: [{SECRET}] }}"),
         format!("apiKey: {{ inline: {{ a: {SECRET} }} }}"),
         format!("apiKey: {{ inline: \"{SECRET}\\u0001\" }}"),
@@ -77,6 +78,7 @@ fn of_documents_that_cannot_be_read() {
     hidden(&format!("{head}stringData:\n  apiKey: 'a': {SECRET}\n"));
     hidden(&format!("{head}stringData:\n  apiKey: \"a\" {SECRET}\n"));
     hidden(&format!("{head}stringData:\n\t apiKey: {SECRET}\n"));
+    hidden(&format!("{head}stringdata: {{ apiKey: {SECRET} }}\n"));
     hidden(&format!("{head}data: {{ apiKey: {SECRET} }}\n"));
     hidden(&format!("{head}data: {{ apiKey: {{ nested: {SECRET} }} }}\n"));
 }
@@ -88,6 +90,9 @@ fn of_an_mcp_json() {
         format!(r#"{{"url": "https://x.example", "headers": {{"a b": "{SECRET}"}}}}"#),
         format!(r#"{{"url": "https://x.example", "headers": {{"a": "{SECRET}\n"}}}}"#),
         format!(r#"{{"url": "https://x.example", "headers": {{"a": ["{SECRET}"]}}}}"#),
+        format!(r#"{{"url": "https://x.example", "header": {{"a": "{SECRET}"}}}}"#),
+        format!(r#"{{"url": "https://x.example", "token": "{SECRET}"}}"#),
+        format!(r#"{{"command": "x", "args": ["--key", "{SECRET}"]}}"#),
         format!(r#"{{"command": "x", "env": {{"KEY": "{SECRET}"}}}}"#),
         format!(r#"{{"url": "https://user:{SECRET}@x.example/mcp"}}"#),
         format!(r#"{{"url": "https://x.example/mcp?key={SECRET}"}}"#),
@@ -99,6 +104,6 @@ fn of_an_mcp_json() {
 
 #[test]
 fn of_sources_without_any() {
-    // The helper above would not notice if loading stopped working at all.
+    // `hidden` alone would not notice if loading stopped working at all.
     assert_eq!(load_text(&(route("", "") + &backend("x.example", 80))).resolved.routes.len(), 1);
 }

@@ -23,10 +23,11 @@ pub(crate) struct BackendReference {
 }
 
 /// The gateway's credentials for a backend.
+#[expect(clippy::large_enum_variant, reason = "one for each backend reference")]
 pub(crate) enum Security {
     None,
     ApiKey(ApiKey),
-    Aws(Box<AwsCredentials>),
+    Aws(AwsCredentials),
 }
 
 /// A fixed key.
@@ -177,26 +178,16 @@ fn read_forward_headers(object: &Object<'_>) -> Vec<ForwardHeader> {
                 .at
                 .error("not-supported-yet", "required forwarded headers are not supported yet");
         }
-        let Some(client) = object.required("name").and_then(|name| header_name(&name)) else {
+        let Some(client) = object.required("name").and_then(|name| name.header_name()) else {
             continue;
         };
         let backend = match object.get("backendHeader") {
-            Some(name) => header_name(&name),
+            Some(name) => name.header_name(),
             None => Some(client.clone()),
         };
         headers.extend(backend.map(|backend| ForwardHeader { client, backend }));
     }
     headers
-}
-
-/// A header name, which the schema only wants to be non-empty.
-fn header_name(field: &Field<'_>) -> Option<HeaderName> {
-    let text = field.text(&Shape::NON_EMPTY)?;
-    let name = HeaderName::from_bytes(text.as_bytes()).ok();
-    if name.is_none() {
-        field.at.invalid("header-name", format!("Invalid value: {text:?}: not a header name"));
-    }
-    name
 }
 
 // === impl Security ===
@@ -214,7 +205,7 @@ impl Security {
                 None
             }
             (Some(key), None) => ApiKey::read(&key).map(Self::ApiKey),
-            (None, Some(aws)) => AwsCredentials::read(&aws).map(Box::new).map(Self::Aws),
+            (None, Some(aws)) => AwsCredentials::read(&aws).map(Self::Aws),
             (None, None) => Some(Self::None),
         }
     }
@@ -242,7 +233,7 @@ impl ApiKey {
             KeyPlace::Query(param.text(&Shape::NON_EMPTY)?)
         } else if let Some(header) = object.get("header") {
             let bearer = header.string()? == "Authorization";
-            KeyPlace::Header { name: header_name(&header)?, bearer }
+            KeyPlace::Header { name: header.header_name()?, bearer }
         } else {
             KeyPlace::Header { name: http::header::AUTHORIZATION, bearer: true }
         };
