@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 mod chain;
 mod error;
 mod refresh;
+mod region;
 mod source;
 mod spec;
 mod sts;

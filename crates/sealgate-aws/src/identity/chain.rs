@@ -22,8 +22,9 @@ use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 
+use super::region::region;
 use super::source::Provided;
-use super::{IdentityError, IdentitySpec, Tried, sts};
+use super::{IdentityError, IdentitySpec, Source, Tried, sts};
 use crate::credentials::Credentials;
 
 /// How long one source may take, a login helper of a profile among them.
@@ -38,11 +39,11 @@ pub(super) async fn default_chain(spec: &IdentitySpec) -> Result<Provided, Ident
     if let Some(found) = ask("environment", None, &environment, &mut tried).await? {
         return Ok(found);
     }
-    let profile = profile_provider(spec, &name);
+    let settings = settings(spec).await;
+    let profile = profile_provider(spec, &name, &settings);
     if let Some(found) = ask(&format!("profile {name}"), Some(&name), &profile, &mut tried).await? {
         return Ok(found);
     }
-    let settings = settings(spec);
     let token = WebIdentityTokenCredentialsProvider::builder().configure(&settings).build();
     if let Some(found) = ask("web identity", None, &token, &mut tried).await? {
         return Ok(found);
@@ -61,15 +62,18 @@ pub(super) async fn default_chain(spec: &IdentitySpec) -> Result<Provided, Ident
 /// One profile of the machine's files.
 pub(super) async fn profile(spec: &IdentitySpec, name: &str) -> Result<Provided, IdentityError> {
     let mut tried = Vec::new();
-    let provider = profile_provider(spec, name);
+    let provider = profile_provider(spec, name, &settings(spec).await);
     match ask(&format!("profile {name}"), Some(name), &provider, &mut tried).await? {
         Some(found) => Ok(found),
         None => Err(IdentityError::NotFound { tried: tried.into() }),
     }
 }
 
-/// The profile files that `spec` reads.
+/// The profile files that `spec` reads: none for sources that stand for themselves.
 pub(super) fn files(spec: &IdentitySpec) -> SdkProfileFiles {
+    if !matches!(spec.source, Source::DefaultChain | Source::Profile(_)) {
+        return empty_files().build();
+    }
     let Some(files) = &spec.profile_files else { return SdkProfileFiles::default() };
     let mut builder = empty_files();
     if let Some(file) = &files.config {
@@ -79,11 +83,6 @@ pub(super) fn files(spec: &IdentitySpec) -> SdkProfileFiles {
         builder = builder.with_file(ProfileFileKind::Credentials, file);
     }
     builder.build()
-}
-
-/// No profile at all.
-pub(super) fn no_files() -> SdkProfileFiles {
-    empty_files().build()
 }
 
 /// The SDK panics on a set without a file.
@@ -102,19 +101,20 @@ pub(super) fn outgoing(credentials: &Credentials) -> aws_credential_types::Crede
     )
 }
 
-fn settings(spec: &IdentitySpec) -> ProviderConfig {
-    let settings = ProviderConfig::without_region()
+async fn settings(spec: &IdentitySpec) -> ProviderConfig {
+    ProviderConfig::without_region()
+        .with_region(region(spec, None).await)
         .with_retry_config(RetryConfig::standard().with_max_attempts(2))
-        .with_timeout_config(sts::patience());
-    match &spec.sts_region {
-        Some(region) => settings.with_region(Some(aws_config::Region::new(region.clone()))),
-        None => settings,
-    }
+        .with_timeout_config(sts::patience())
 }
 
-fn profile_provider(spec: &IdentitySpec, name: &str) -> ProfileFileCredentialsProvider {
+fn profile_provider(
+    spec: &IdentitySpec,
+    name: &str,
+    settings: &ProviderConfig,
+) -> ProfileFileCredentialsProvider {
     ProfileFileCredentialsProvider::builder()
-        .configure(&settings(spec))
+        .configure(settings)
         .profile_files(files(spec))
         .profile_name(name)
         .build()
@@ -201,10 +201,12 @@ fn worded(source: &str, profile: Option<&str>, error: &CredentialsError) -> Iden
 /// Whether the error says that a single sign-on session is over, or was never begun.
 fn reads_as_login(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    text.contains("sso")
-        && ["expired", "unauthorized", "token not found", "no such file", "cached"]
-            .iter()
-            .any(|sign| text.contains(sign))
+    // What the portal says when the login behind a cached token has ended.
+    text.contains("session token not found or invalid")
+        || text.contains("sso")
+            && ["expired", "unauthorized", "token not found", "no such file", "cached"]
+                .iter()
+                .any(|sign| text.contains(sign))
 }
 
 /// All causes in one line.

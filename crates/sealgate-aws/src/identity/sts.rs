@@ -2,16 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws_config::environment::region::EnvironmentVariableRegionProvider;
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::region::ProfileFileRegionProvider;
+use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
 use aws_sdk_sts::config::Builder;
 use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
 
+use super::region::region;
 use super::{AssumeRole, IdentityError, IdentitySpec, Source, chain};
 use crate::credentials::Credentials;
 
@@ -25,19 +23,8 @@ pub(super) struct Sts {
 impl Sts {
     /// Settles where STS is. `told` is the region that the source itself named.
     pub(super) async fn connect(spec: &IdentitySpec, told: Option<String>) -> Self {
-        // Sources that stand for themselves must not depend on the files of the machine.
-        let reads_files = matches!(spec.source, Source::DefaultChain | Source::Profile(_));
-        let files = if reads_files { chain::files(spec) } else { chain::no_files() };
-        let mut profile_region = ProfileFileRegionProvider::builder().profile_files(files.clone());
-        if let Source::Profile(name) = &spec.source {
-            profile_region = profile_region.profile_name(name);
-        }
-        // Without the instance's own answer: nobody should wait for one where there is none.
-        let region =
-            RegionProviderChain::first_try(spec.sts_region.clone().or(told).map(Region::new))
-                .or_else(EnvironmentVariableRegionProvider::new())
-                .or_else(profile_region.build())
-                .or_else(Region::new("us-east-1"));
+        let files = chain::files(spec);
+        let region = region(spec, told).await;
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(region)
             .profile_files(files)

@@ -21,10 +21,9 @@ type Case = (u16, &'static [(&'static str, &'static str)], &'static str, &'stati
 
 #[test]
 fn answers_of_aws_are_told_apart() {
-    let expired = "ExpiredTokenException";
     #[rustfmt::skip]
     let table: &[Case] = &[
-        (403, &[("x-amzn-errortype", expired)], r#"{"message":"The security token included in the request is expired"}"#, "aws_expired_token"),
+        (403, &[("x-amzn-errortype", "ExpiredTokenException")], r#"{"message":"The security token included in the request is expired"}"#, "aws_expired_token"),
         (403, &[], r#"{"message":"The security token included in the request is expired"}"#, "aws_expired_token"),
         (403, &[("x-amzn-errortype", "ExpiredTokenException:http://internal.amazon.com/coral/x/")], "{}", "aws_expired_token"),
         (400, &[], r#"{"__type":"com.amazon.coral.service#ExpiredTokenException","message":"x"}"#, "aws_expired_token"),
