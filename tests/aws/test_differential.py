@@ -44,10 +44,10 @@ def test_smithy_signs_what_is_sent_alike(signed):
 
 
 def test_a_tampered_request_would_be_seen(signed):
-    asked, answers = signed[0][:20], signed[1][:20]
-    moved = [{**answer, "target": "/x" + answer["target"]} for answer in answers]
-    assert len(differential.compare_with_botocore(asked, moved)) == 20
-    assert len(differential.compare_with_smithy(asked, moved)["differ"]) == 20
+    asked = [{**request, "method": "PATCH"} for request in signed[0][:20]]
+    answers = signed[1][:20]
+    assert len(differential.compare_with_botocore(asked, answers)) == 20
+    assert len(differential.compare_with_smithy(asked, answers)["differ"]) == 20
 
 
 def test_a_presigned_url_is_the_one_botocore_makes():
