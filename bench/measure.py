@@ -31,7 +31,7 @@ class Plan:
     connections: tuple
 
 
-FULL = Plan(rounds=5, seconds=4, connections=(1, 16, 64))
+FULL = Plan(rounds=3, seconds=3, connections=(1, 16, 64))
 QUICK = Plan(rounds=1, seconds=1, connections=(16,))
 
 

@@ -2,9 +2,9 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -12,6 +12,7 @@ ROOT = HERE.parent
 KIT = ROOT / "tests"
 sys.path.insert(0, str(KIT))
 
+from kit.http import exchange  # noqa: E402
 from kit.mcp_client import McpClient  # noqa: E402
 from kit.process import Process, free_port, wait_for_port  # noqa: E402
 
@@ -142,9 +143,13 @@ def sealgate(folder, upstream_port, *, signed):
         label = "keys" if kind == "Secret" else "bench"
         document = {"apiVersion": version, "kind": kind, "metadata": {"name": label}, **content}
         (sources / f"{file}.json").write_text(json.dumps(document))
-    port = free_port()
+    port, admin = free_port(), free_port()
     binary = os.environ.get("SEALGATE_BINARY", ROOT / "target" / "release" / "sealgate")
-    process = Process([binary, "run", sources, "--listen", f"127.0.0.1:{port}", "--admin", "127.0.0.1:0",
+    process = Process([binary, "run", sources, "--listen", f"127.0.0.1:{port}", "--admin", f"127.0.0.1:{admin}",
                        "--workers", "1", "--log-level", "warn"], discard_stdout=True)
     wait_for_port(port, process=process)
-    return Target(name, process, port, tool="bench__echo")
+    target = Target(name, process, port, tool="bench__echo")
+    metrics = exchange(f"127.0.0.1:{admin}", "GET", "/metrics").body.decode()
+    signatures = sum(int(count) for count in re.findall(r"^sealgate_signatures_total\S* (\d+)", metrics, re.M))
+    assert (signatures > 0) == signed, f"{name} has signed {signatures} requests"
+    return target

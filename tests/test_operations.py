@@ -129,7 +129,8 @@ def test_a_draining_gateway_takes_no_new_connections_and_is_not_ready(running, g
 def test_an_idle_gateway_ends_at_once_though_a_client_listens(gateway, everything):
     """An open GET stream is no reason to stay: its client reconnects elsewhere."""
     running = gateway(everything.url)
-    assert running.opened().listen().status == 200
+    stream = running.opened().listen()
+    assert stream.status == 200
     running.terminate()
     assert running.process.wait(deadline=10) == 0
 
