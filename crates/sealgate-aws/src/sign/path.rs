@@ -19,15 +19,25 @@ pub(super) const UNRESERVED: [bool; 256] = {
 /// Appends the canonical form of `path`, which begins with a slash.
 pub(super) fn append(out: &mut Vec<u8>, path: &str, rules: PathRules) {
     let path = if rules.normalise { normalised(path) } else { Cow::Borrowed(path) };
-    for &byte in path.as_bytes() {
-        let plain = if rules.double_encode {
-            UNRESERVED[usize::from(byte)] || byte == b'/'
-        } else {
-            // Encoded once already; only what no request target can carry is left to encode.
-            byte.is_ascii_graphic()
-        };
-        if plain { out.push(byte) } else { escape(out, byte) }
+    if rules.double_encode {
+        append_escaped(out, path.as_bytes(), |byte| UNRESERVED[usize::from(byte)] || byte == b'/');
+    } else {
+        // Encoded once already; only what no request target can carry is left to encode.
+        append_escaped(out, path.as_bytes(), |byte| byte.is_ascii_graphic());
     }
+}
+
+/// Appends `bytes`, what is plain in whole runs and the rest as escapes.
+fn append_escaped(out: &mut Vec<u8>, bytes: &[u8], plain: impl Fn(u8) -> bool) {
+    let mut start = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        if !plain(byte) {
+            out.extend_from_slice(&bytes[start..at]);
+            escape(out, byte);
+            start = at + 1;
+        }
+    }
+    out.extend_from_slice(&bytes[start..]);
 }
 
 /// Appends `%XX`, upper case as the canonical form wants it.

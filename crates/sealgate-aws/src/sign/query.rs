@@ -77,8 +77,13 @@ fn encoded(text: &str) -> Vec<u8> {
 /// Decodes and encodes in one step; a `%` that starts no escape stands for itself.
 fn write_text(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
-    let mut at = 0;
+    let (mut start, mut at) = (0, 0);
     while at < bytes.len() {
+        if UNRESERVED[usize::from(bytes[at])] {
+            at += 1;
+            continue;
+        }
+        out.extend_from_slice(&bytes[start..at]);
         let (byte, width) = match bytes[at] {
             b'+' => (b' ', 1),
             b'%' => match bytes.get(at + 1..at + 3).and_then(nibbles) {
@@ -89,7 +94,9 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
         };
         write_byte(out, byte);
         at += width;
+        start = at;
     }
+    out.extend_from_slice(&bytes[start..]);
 }
 
 fn write_byte(out: &mut Vec<u8>, byte: u8) {
