@@ -5,8 +5,15 @@
 /// Counting the openers, strings included, runs at memory speed and settles nearly every message;
 /// only one with more openers than `limit` is walked.
 pub(super) fn exceeds(json: &[u8], limit: usize) -> bool {
-    let openers = json.iter().filter(|byte| matches!(byte, b'{' | b'[')).count();
-    openers > limit && walk(json, limit)
+    openers(json) > limit && walk(json, limit)
+}
+
+/// How many `{` and `[` there are. They differ in one bit; counting in bytes, which blocks of 255
+/// cannot overflow, lets the compiler compare a whole register at once.
+fn openers(json: &[u8]) -> usize {
+    let count =
+        |block: &[u8]| -> u8 { block.iter().map(|byte| u8::from(byte | 0x20 == b'{')).sum() };
+    json.chunks(255).map(|block| usize::from(count(block))).sum()
 }
 
 fn walk(json: &[u8], limit: usize) -> bool {

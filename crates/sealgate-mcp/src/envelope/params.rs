@@ -164,13 +164,13 @@ impl<'a> Level<'a> for Params<'a> {
                 }
             }
             "_meta" => {
-                let mut meta = Meta { is_empty: true, ..Meta::default() };
-                match key.object(&mut meta, notes, map)? {
+                if self.meta.is_some() {
+                    notes.duplicate(Self::PLACE, "_meta");
+                }
+                let meta = self.meta.insert(Meta { is_empty: true, ..Meta::default() });
+                match key.object(meta, notes, map)? {
                     Some(open_brace) => meta.open_brace = open_brace,
                     None => notes.not_object("_meta"),
-                }
-                if self.meta.replace(meta).is_some() {
-                    notes.duplicate(Self::PLACE, "_meta");
                 }
             }
             other => {

@@ -313,13 +313,14 @@ impl<'a> Level<'a> for Message<'a> {
                 }
             }
             "params" => {
-                let mut params = Params { is_empty: true, ..Params::default() };
-                match key.object(&mut params, notes, map)? {
+                if self.params.is_some() {
+                    notes.duplicate(Self::PLACE, "params");
+                }
+                let empty = Params { is_empty: true, ..Params::default() };
+                let params = self.params.insert(empty);
+                match key.object(params, notes, map)? {
                     Some(open_brace) => params.open_brace = open_brace,
                     None => notes.not_object("params"),
-                }
-                if self.params.replace(params).is_some() {
-                    notes.duplicate(Self::PLACE, "params");
                 }
             }
             "result" => {

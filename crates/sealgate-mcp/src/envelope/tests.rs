@@ -282,6 +282,27 @@ proptest! {
     }
 
     #[test]
+    fn another_parser_reads_the_same_head(
+        members in prop::collection::vec(prop::sample::select(vec![
+            r#""jsonrpc":"2.0""#, r#""id":7"#, r#""\u0069d":8"#, r#""id":"x""#,
+            r#""method":"tools/call""#, r#""method":"a\nb""#, r#""params":{"name":"n"}"#,
+            r#""p\u0061rams":{"name":"\u006e","_meta":{"progressToken":1}}"#,
+            r#""params":{"_m\u0065ta":{},"name":"n","name":"m"}"#, r#""Params":{"name":"evil"}"#,
+            r#""x":{"method":"evil"}"#, r#""result":{"id":9}"#, r#""x":"}\",\"id\":5""#,
+        ]), 0..6),
+    ) {
+        let body = format!("{{\"jsonrpc\":\"2.0\",{}}}", members.join(","));
+        let Ok(envelope) = Envelope::parse(body.as_bytes()) else { return Ok(()) };
+        let oracle: serde_json::Value = serde_json::from_str(&body).unwrap();
+        prop_assert_eq!(envelope.method.as_deref(), oracle["method"].as_str());
+        let id = envelope.id.map(|id| serde_json::from_str(id.get()).unwrap());
+        prop_assert_eq!(id.as_ref(), oracle.get("id"));
+        let name = envelope.params.as_ref().and_then(|params| params.name.as_ref());
+        prop_assert_eq!(name.map(|name| &*name.value), oracle["params"]["name"].as_str());
+        prop_assert_eq!(envelope.meta().is_some(), oracle["params"].get("_meta").is_some());
+    }
+
+    #[test]
     fn no_bytes_make_the_parser_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = Envelope::parse(&body);
         let _ = Envelope::parse_reply(&body);
