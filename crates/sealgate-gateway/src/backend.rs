@@ -2,15 +2,21 @@
 //! named failure. Every request to a backend is written, sealed and sent here.
 
 mod answer;
+pub(crate) mod handshake;
+pub(crate) mod health;
+pub(crate) mod reopen;
 mod resend;
 
 pub(crate) use answer::{Opened, collect, from_error_object};
+pub(crate) use health::Health;
+pub(crate) use reopen::{Reopen, Reopened};
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
+use sealgate_mcp::session::BackendSession;
 use sealgate_mcp::version::Version;
 
 use crate::fail::{BackendError, Stage};
@@ -36,6 +42,18 @@ pub(crate) struct Exchange {
     pub(crate) version: Option<Version>,
     /// Client headers for this backend.
     pub(crate) forwarded: Arc<[(HeaderName, HeaderValue)]>,
+    /// How to go on when the backend has lost the session; nothing while it is being opened.
+    pub(crate) reopen: Option<Reopen>,
+}
+
+/// The same dealings in another session.
+fn resumed(exchange: &Exchange, known: &BackendSession) -> Exchange {
+    Exchange {
+        session: known.session_id.clone(),
+        version: Some(known.era.version()),
+        reopen: None,
+        ..exchange.clone()
+    }
 }
 
 impl Exchange {
@@ -44,8 +62,20 @@ impl Exchange {
         &self.route.backends[self.index]
     }
 
-    /// Sends a JSON-RPC request and opens the answer.
+    /// Sends a JSON-RPC request and opens the answer. A backend that has lost the session, or that
+    /// was away when it was opened, is given a new one first.
     pub(crate) async fn open(&self, body: Bytes) -> Result<Opened, BackendError> {
+        let result = self.open_once(body.clone()).await;
+        match (&self.reopen, result) {
+            (Some(reopen), Err(BackendError::SessionLost | BackendError::NoSession)) => {
+                reopen.run(self).await?.open_once(body).await
+            }
+            (_, result) => result,
+        }
+    }
+
+    async fn open_once(&self, body: Bytes) -> Result<Opened, BackendError> {
+        self.in_session()?;
         let first_byte = self.backend().deadlines.call;
         let response = self.send(&self.post(body), first_byte).await?;
         answer::open(response, self.session.is_some()).await
@@ -62,15 +92,57 @@ impl Exchange {
         stage: Stage,
     ) -> Result<Asked, BackendError> {
         let exchange = async {
-            let response = self.send(&self.post(body), within).await?;
-            let session = answer::session_id(response.headers());
-            let opened = answer::open(response, self.session.is_some()).await?;
-            let message = collect(opened, upstream_id, limit).await?;
-            Ok(Asked { message, session })
+            let result = self.ask_once(body.clone(), upstream_id, limit, within).await;
+            match (&self.reopen, result) {
+                (Some(reopen), Err(BackendError::SessionLost | BackendError::NoSession)) => {
+                    let again = reopen.run(self).await?;
+                    again.ask_once(body, upstream_id, limit, within).await
+                }
+                (_, result) => result,
+            }
         };
         match tokio::time::timeout(within, exchange).await {
             Ok(result) => result,
             Err(_) => Err(BackendError::Timeout { stage, after: within }),
+        }
+    }
+
+    /// The same without a second chance: how sessions are opened.
+    pub(crate) async fn ask_plainly(
+        &self,
+        body: Bytes,
+        upstream_id: &str,
+        limit: usize,
+        within: Duration,
+        stage: Stage,
+    ) -> Result<Asked, BackendError> {
+        let exchange = self.ask_once(body, upstream_id, limit, within);
+        match tokio::time::timeout(within, exchange).await {
+            Ok(result) => result,
+            Err(_) => Err(BackendError::Timeout { stage, after: within }),
+        }
+    }
+
+    async fn ask_once(
+        &self,
+        body: Bytes,
+        upstream_id: &str,
+        limit: usize,
+        within: Duration,
+    ) -> Result<Asked, BackendError> {
+        self.in_session()?;
+        let sent = self.send(&self.post(body), within).await?;
+        let session = answer::session_id(sent.headers());
+        let opened = answer::open(sent, self.session.is_some()).await?;
+        let message = collect(opened, upstream_id, limit).await?;
+        Ok(Asked { message, session })
+    }
+
+    /// Within a client's session a backend that never answered `initialize` has no version.
+    fn in_session(&self) -> Result<(), BackendError> {
+        match (&self.reopen, self.version) {
+            (Some(_), None) => Err(BackendError::NoSession),
+            _ => Ok(()),
         }
     }
 
@@ -128,10 +200,20 @@ impl Exchange {
     }
 
     async fn send(&self, draft: &Draft<'_>, first_byte: Duration) -> Result<Sent, BackendError> {
-        let connect = self.backend().deadlines.connect;
-        let result = resend::send(&self.pool, draft, SendDeadlines { connect, first_byte }).await;
-        if let Err(error) = &result {
-            self.backend().metrics.failed(error.reason());
+        let backend = self.backend();
+        let connect = backend.deadlines.connect;
+        let result = match backend.health.admits() {
+            Ok(()) => resend::send(&self.pool, draft, SendDeadlines { connect, first_byte }).await,
+            Err(retry_in) => Err(BackendError::CircuitOpen { retry_in }),
+        };
+        match &result {
+            Ok(_) => backend.health.answered(),
+            Err(error) => {
+                backend.metrics.failed(error.reason());
+                if error.is_unreachable() {
+                    backend.health.failed();
+                }
+            }
         }
         result
     }

@@ -9,10 +9,12 @@ use arc_swap::ArcSwap;
 use sealgate_config::resolved::Resolved;
 use sealgate_mcp::keyring::Keyring;
 
+use crate::backend::Reopened;
 use crate::identities::Identities;
 use crate::in_flight::InFlight;
 use crate::observe::Metrics;
 use crate::plan::{Foundation, Plan};
+use crate::session::{Ended, Openings};
 use crate::upstream::Origins;
 
 /// What bounds a request.
@@ -35,6 +37,9 @@ pub struct Gateway {
     pub(crate) keyring: Keyring,
     pub(crate) limits: Limits,
     pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) reopened: Reopened,
+    pub(crate) ended: Ended,
+    pub(crate) openings: Arc<Openings>,
     next_upstream_id: AtomicU64,
 }
 
@@ -62,6 +67,9 @@ impl Gateway {
             keyring,
             limits,
             in_flight: Arc::default(),
+            reopened: Reopened::default(),
+            ended: Ended::default(),
+            openings: Arc::default(),
             next_upstream_id: AtomicU64::new(first_upstream_id()),
         }
     }

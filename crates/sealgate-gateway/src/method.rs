@@ -18,7 +18,7 @@ use sealgate_mcp::method::Method;
 
 use crate::authorize::Permit;
 use crate::backend::Exchange;
-use crate::fail::{BackendError, Failure};
+use crate::fail::Failure;
 use crate::reply::ReplyBody;
 use crate::session::Session;
 use crate::walk::Record;
@@ -47,6 +47,7 @@ async fn request(mut call: Call<'_, '_>) -> Result<Response<ReplyBody>, Failure>
         return initialize::initialize(call).await;
     }
     let session = call.session()?;
+    call.worker.gateway.openings.settled(session.fingerprint).await;
     match method {
         Method::Ping => Ok(call.result("{}")),
         Method::ToolsList => list::list(call, &session, ListKind::Tools).await,
@@ -65,7 +66,7 @@ impl<'a> Call<'a, '_> {
     /// The session that the message belongs to.
     fn session(&mut self) -> Result<Session, Failure> {
         let session = Session::open(
-            &self.worker.gateway.keyring,
+            &self.worker.gateway,
             self.permit.received.headers,
             self.permit.received.route,
             &self.permit.principal,
@@ -75,21 +76,15 @@ impl<'a> Call<'a, '_> {
     }
 
     /// The way to one backend.
-    fn exchange(&self, session: &Session, index: usize) -> Result<Exchange, Failure> {
+    fn exchange(&self, session: &Session, index: usize) -> Exchange {
         let received = &self.permit.received;
-        session
-            .exchange(&self.worker.pool, received.route, index, received.headers)
-            .ok_or_else(|| BackendError::NoSession.of(&received.route.backends[index].name).into())
+        session.exchange(self.worker, received.route, index, received.headers)
     }
 
-    /// The way to every backend that answered initialize.
+    /// The way to every backend.
     fn exchanges(&self, session: &Session) -> Vec<Exchange> {
-        let received = &self.permit.received;
-        (0..received.route.backends.len())
-            .filter_map(|index| {
-                session.exchange(&self.worker.pool, received.route, index, received.headers)
-            })
-            .collect()
+        let indices = 0..self.permit.received.route.backends.len();
+        indices.map(|index| self.exchange(session, index)).collect()
     }
 
     /// The client's request id as it wrote it.

@@ -2,23 +2,27 @@
 //! 404 that makes clients initialize again. All of it is in the token: any replica that has the
 //! key can serve it.
 
+mod ended;
+
+pub(crate) use ended::{Ended, Openings};
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
-use sealgate_mcp::keyring::Keyring;
 use sealgate_mcp::session::{BackendSession, SessionToken};
 
 use crate::authenticate::Principal;
-use crate::backend::Exchange;
+use crate::backend::{Exchange, Reopen};
 use crate::fail::Failure;
+use crate::gateway::Gateway;
 use crate::plan::RoutePlan;
 use crate::seal::SESSION_ID;
-use crate::upstream::Pool;
+use crate::walk::Worker;
 
 /// A legacy session, as its token tells.
 pub(crate) struct Session {
-    pub(crate) token: SessionToken,
+    pub(crate) token: Arc<SessionToken>,
     /// Tells sessions apart inside this process; derived from the token, never logged.
     pub(crate) fingerprint: u64,
 }
@@ -30,41 +34,58 @@ impl Session {
     /// [`Failure::NoSession`] without a header, [`Failure::UnknownSession`] for anything that is
     /// not a living session of this route and principal.
     pub(crate) fn open(
-        keyring: &Keyring,
+        gateway: &Gateway,
         headers: &HeaderMap,
         route: &RoutePlan,
         principal: &Principal,
     ) -> Result<Self, Failure> {
         let header = headers.get(SESSION_ID).ok_or(Failure::NoSession)?;
         let text = header.to_str().unwrap_or("");
-        let token = SessionToken::open(keyring, text).map_err(Failure::UnknownSession)?;
+        let token = SessionToken::open(&gateway.keyring, text).map_err(Failure::UnknownSession)?;
         token.admit(route.tag, &principal.digest(), unix_now()).map_err(Failure::UnknownSession)?;
-        Ok(Self { token, fingerprint: fingerprint(text) })
+        let fingerprint = fingerprint(text);
+        if gateway.ended.contains(fingerprint) {
+            return Err(Failure::SessionEnded);
+        }
+        Ok(Self { token: Arc::new(token), fingerprint })
     }
 
-    /// What the session knows of one backend of its route.
-    pub(crate) fn backend(&self, tag: u32) -> Option<&BackendSession> {
-        self.token.backend(tag)
+    /// What is known of one backend: the token's word, or what replaced it.
+    pub(crate) fn backend(&self, gateway: &Gateway, tag: u32) -> Option<BackendSession> {
+        let reopened = gateway.reopened.find(self.fingerprint, tag);
+        reopened.or_else(|| self.token.backend(tag).cloned())
     }
 
-    /// The way to one backend within this session; `None` if it did not answer initialize.
+    /// The way to one backend within this session. One that did not answer initialize is asked
+    /// again when it is needed.
     pub(crate) fn exchange(
         &self,
-        pool: &Arc<Pool>,
+        worker: &Worker,
         route: &Arc<RoutePlan>,
         index: usize,
         headers: &HeaderMap,
-    ) -> Option<Exchange> {
+    ) -> Exchange {
         let plan = &route.backends[index];
-        let known = self.backend(plan.tag)?;
-        Some(Exchange {
-            pool: Arc::clone(pool),
+        let reopened = worker.gateway.reopened.find(self.fingerprint, plan.tag);
+        let known = reopened.as_ref().or_else(|| self.token.backend(plan.tag));
+        Exchange {
+            pool: Arc::clone(&worker.pool),
             route: Arc::clone(route),
             index,
-            session: known.session_id.as_deref().map(Into::into),
-            version: Some(known.era.version()),
+            session: known.and_then(|known| known.session_id.clone()),
+            version: known.map(|known| known.era.version()),
             forwarded: plan.forwarded(headers).into(),
-        })
+            reopen: Some(Reopen {
+                gateway: Arc::clone(&worker.gateway),
+                session: self.fingerprint,
+                token: Arc::clone(&self.token),
+            }),
+        }
+    }
+
+    /// The client has closed it.
+    pub(crate) fn end(&self, gateway: &Gateway) {
+        gateway.ended.end(self.fingerprint, self.token.expires_at, unix_now());
     }
 }
 

@@ -141,7 +141,7 @@ impl Worker {
         record: &mut Record,
     ) -> Result<Session, Failure> {
         let principal = authenticate::principal();
-        let session = Session::open(&self.gateway.keyring, &head.headers, route, &principal)?;
+        let session = Session::open(&self.gateway, &head.headers, route, &principal)?;
         record.session(session.fingerprint);
         Ok(session)
     }

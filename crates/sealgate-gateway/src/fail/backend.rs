@@ -48,6 +48,12 @@ pub enum BackendError {
     /// No credentials to seal with.
     #[error("no AWS credentials: {0}")]
     Credentials(#[from] IdentityError),
+    /// Too many failures in a row; the backend is given a rest.
+    #[error("could not be reached lately; it is tried again in {} ms", retry_in.as_millis())]
+    CircuitOpen {
+        /// Until the next try.
+        retry_in: Duration,
+    },
     /// The answer is neither JSON nor an event stream.
     #[error("answered with content type {0:?} instead of JSON or an event stream")]
     ContentType(String),
@@ -121,6 +127,7 @@ impl BackendError {
             Self::AcceptedRequest => "backend_accepted_request",
             Self::AwsRefused(refusal) => refusal.code(),
             Self::BrokenOff(_) => "backend_broke_off",
+            Self::CircuitOpen { .. } => "backend_circuit_open",
             Self::Credentials(error) => error.code(),
             Self::ContentType(_) => "backend_content_type",
             Self::InitializeResult(_) => "backend_initialize_result",
@@ -133,6 +140,14 @@ impl BackendError {
             Self::Status { .. } => "backend_status",
             Self::Timeout { .. } => "backend_timeout",
             Self::TooLarge(_) => "backend_too_large",
+        }
+    }
+
+    /// Whether the backend could not be reached at all: what the circuit counts.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Send(error) => !error.sent(),
+            _ => false,
         }
     }
 

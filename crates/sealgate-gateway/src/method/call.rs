@@ -47,7 +47,7 @@ async fn forward(
     let received = &call.permit.received;
     let gateway = &call.worker.gateway;
     call.record.backend(&received.route.backends[index]);
-    let exchange = call.exchange(session, index)?;
+    let exchange = call.exchange(session, index);
     let upstream_id = gateway.upstream_id();
     let mut splice = Splice::new(received.body);
     if let Some(id) = received.message.id {

@@ -20,9 +20,10 @@ pub(crate) async fn close(
     headers: &HeaderMap,
 ) -> Result<Response<ReplyBody>, Failure> {
     let exchanges = (0..route.backends.len())
-        .filter_map(|index| session.exchange(&worker.pool, route, index, headers))
+        .map(|index| session.exchange(worker, route, index, headers))
         .filter(|exchange| exchange.session.is_some())
         .collect();
+    session.end(&worker.gateway);
     let gathered = gather(exchanges, |exchange| async move { exchange.close().await }).await;
     for failure in &gathered.failures {
         tracing::warn!(route = %route.name, backend = %failure.backend, error = %failure.error, "session not closed");

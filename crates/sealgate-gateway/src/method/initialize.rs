@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::Response;
 use http::header::HeaderValue;
 use sealgate_mcp::capability::{self, Offers};
-use sealgate_mcp::envelope::{Envelope, span};
+use sealgate_mcp::envelope::span;
 use sealgate_mcp::era::Era;
 use sealgate_mcp::session::{BackendSession, ClientFacts, SessionToken};
 use sealgate_mcp::splice::Splice;
@@ -17,35 +16,14 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::Call;
-use crate::backend::{Exchange, from_error_object};
-use crate::fail::{BackendError, Failure, Stage};
+use crate::backend::Exchange;
+use crate::backend::handshake::{Handshake, InitializeResult};
+use crate::fail::Failure;
 use crate::fanout::gather;
 use crate::receive::Received;
 use crate::reply::ReplyBody;
 use crate::seal::SESSION_ID;
 use crate::session;
-
-/// A backend that opened a session.
-struct Opened {
-    session: Option<Box<str>>,
-    version: Version,
-    /// Its InitializeResult, to the byte.
-    result: Bytes,
-}
-
-/// The parts of an InitializeResult that are read here.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct InitializeResult<'a> {
-    #[serde(borrow)]
-    protocol_version: std::borrow::Cow<'a, str>,
-    #[serde(borrow)]
-    capabilities: &'a RawValue,
-    #[serde(borrow, default)]
-    server_info: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    instructions: Option<std::borrow::Cow<'a, str>>,
-}
 
 /// Opens a session with every backend at once, each under its own deadline.
 pub(super) async fn initialize(call: Call<'_, '_>) -> Result<Response<ReplyBody>, Failure> {
@@ -64,6 +42,7 @@ pub(super) async fn initialize(call: Call<'_, '_>) -> Result<Response<ReplyBody>
             session: None,
             version: None,
             forwarded: route.backends[index].forwarded(received.headers).into(),
+            reopen: None,
         })
         .collect();
     let gathered = gather(exchanges, |exchange| {
@@ -76,7 +55,7 @@ pub(super) async fn initialize(call: Call<'_, '_>) -> Result<Response<ReplyBody>
         splice.replace(span(received.body, requested.raw), offered.into_bytes());
         let body = splice.finish();
         let limit = call.worker.gateway.limits.held_answer;
-        async move { open(&exchange, body, &id, limit).await }
+        async move { Handshake::perform(&exchange, body, &id, limit).await }
     })
     .await;
     for failure in &gathered.failures {
@@ -104,44 +83,11 @@ pub(super) async fn initialize(call: Call<'_, '_>) -> Result<Response<ReplyBody>
     Ok(response)
 }
 
-/// Asks one backend for a session.
-async fn open(
-    exchange: &Exchange,
-    body: Bytes,
-    id: &str,
-    limit: usize,
-) -> Result<Opened, BackendError> {
-    let within = exchange.backend().deadlines.initialize;
-    let asked = exchange.ask(body, id, limit, within, Stage::Initialize).await?;
-    let reply = Envelope::parse_reply(&asked.message)
-        .map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
-    let Some(raw) = reply.result else {
-        let error = reply.error.and_then(|error| from_error_object(error.get()));
-        return Err(error.unwrap_or_else(|| BackendError::NotJsonRpc("no result".to_owned())));
-    };
-    let result = read(raw.get().as_bytes())?;
-    let version = Version::parse(&result.protocol_version)
-        .filter(|version| !version.is_modern())
-        .ok_or_else(|| {
-        BackendError::InitializeResult(format!(
-            "protocol version {:?} is not one that the gateway offered",
-            result.protocol_version
-        ))
-    })?;
-    let span = span(&asked.message, raw);
-    Ok(Opened { session: asked.session, version, result: asked.message.slice(span) })
-}
-
-fn read(result: &[u8]) -> Result<InitializeResult<'_>, BackendError> {
-    serde_json::from_slice(result)
-        .map_err(|error| BackendError::InitializeResult(error.to_string()))
-}
-
 /// What the client is told: a single backend's own words, or the sum of several.
 fn merge(
     call: &Call<'_, '_>,
     version: Version,
-    opened: &[(usize, Opened)],
+    opened: &[(usize, Handshake)],
     missing: &[serde_json::Value],
 ) -> Result<String, Failure> {
     let route = call.permit.received.route;
@@ -151,12 +97,12 @@ fn merge(
     let mut capabilities = Vec::new();
     let mut instructions = Vec::new();
     for (index, opened) in opened {
-        let result = read(&opened.result).map_err(|e| e.of(&route.backends[*index].name))?;
+        let result = InitializeResult::read(&opened.result)
+            .map_err(|e| e.of(&route.backends[*index].name))?;
         capabilities.push(result.capabilities);
         if let Some(text) = result.instructions {
             instructions.push((&*route.backends[*index].name, text.into_owned()));
         }
-        let _ = result.server_info;
     }
     let mut result = format!(
         r#"{{"protocolVersion":"{}","capabilities":{},"serverInfo":{}"#,
@@ -198,14 +144,14 @@ fn client_facts(received: &Received<'_>) -> Result<ClientFacts, Failure> {
 fn token(
     call: &Call<'_, '_>,
     version: Version,
-    opened: &[(usize, Opened)],
+    opened: &[(usize, Handshake)],
 ) -> Result<HeaderValue, Failure> {
     let received = &call.permit.received;
     let route = received.route;
     let mut backends = Vec::with_capacity(opened.len());
     for (index, opened) in opened {
         let plan = &route.backends[*index];
-        let result = read(&opened.result).map_err(|e| e.of(&plan.name))?;
+        let result = InitializeResult::read(&opened.result).map_err(|e| e.of(&plan.name))?;
         backends.push(BackendSession {
             backend: plan.tag,
             session_id: opened.session.as_deref().map(Into::into),

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::Response;
 use sealgate_config::resolved::PrefixMode;
 use sealgate_mcp::capability::Offers;
+use sealgate_mcp::code;
 use sealgate_mcp::envelope::Envelope;
 use sealgate_mcp::list::{self, ListKind};
 use serde_json::json;
@@ -41,8 +42,9 @@ pub(super) async fn list(
         .exchanges(session)
         .into_iter()
         .filter(|exchange| {
-            let known = session.backend(exchange.backend().tag);
-            known.is_some_and(|known| known.offers.has(Offers::needed_by(&kind.method())))
+            // One that was away when the session was opened may be back.
+            let known = session.backend(&call.worker.gateway, exchange.backend().tag);
+            known.is_none_or(|known| known.offers.has(Offers::needed_by(&kind.method())))
         })
         .collect();
     let count = asked.len();
@@ -58,7 +60,7 @@ pub(super) async fn list(
         });
     }
     report(&gathered.failures, kind);
-    let missing = missing(&call, session, &gathered.failures);
+    let missing = missing(&gathered.failures);
     Ok(call.result(&merge(kind, gathered.answers, &missing)))
 }
 
@@ -91,6 +93,9 @@ async fn drain(
             .map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
         let Some(result) = reply.result else {
             let error = reply.error.and_then(|error| from_error_object(error.get()));
+            if let Some(BackendError::RpcError { code: code::METHOD_NOT_FOUND, .. }) = error {
+                return Ok(Vec::new());
+            }
             return Err(error.unwrap_or_else(|| BackendError::NotJsonRpc("no result".to_owned())));
         };
         let page = list::rewrite(kind, result, |name| rename(backend, kind, name), &mut items)
@@ -121,24 +126,10 @@ fn request(id: &str, kind: ListKind, cursor: Option<&str>) -> Bytes {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#).into()
 }
 
-/// The backends whose items are not in the list, and why: those that failed now and those that
-/// never answered initialize.
-fn missing(
-    call: &Call<'_, '_>,
-    session: &Session,
-    failures: &[BackendFailure],
-) -> Vec<serde_json::Value> {
-    let mut missing: Vec<_> = failures
-        .iter()
-        .map(|failure| json!({ "backend": &*failure.backend, "error": failure.error.to_string() }))
-        .collect();
-    for backend in &call.permit.received.route.backends {
-        if session.backend(backend.tag).is_none() {
-            let error = BackendError::NoSession.to_string();
-            missing.push(json!({ "backend": &*backend.name, "error": error }));
-        }
-    }
-    missing
+/// The backends whose items are not in the list, and why.
+fn missing(failures: &[BackendFailure]) -> Vec<serde_json::Value> {
+    let describe = |failure: &BackendFailure| json!({ "backend": &*failure.backend, "error": failure.error.to_string() });
+    failures.iter().map(describe).collect()
 }
 
 fn merge(kind: ListKind, lists: Vec<(usize, Vec<u8>)>, missing: &[serde_json::Value]) -> String {

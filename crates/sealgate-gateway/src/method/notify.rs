@@ -34,7 +34,7 @@ pub(super) async fn response(mut call: Call<'_, '_>) -> Result<Response<ReplyBod
     let asked = request_id::open(&call.worker.gateway.keyring, session.fingerprint, id.get())
         .ok_or_else(unknown)?;
     let index = received.route.by_tag(asked.backend).ok_or_else(unknown)?;
-    let exchange = call.exchange(&session, index)?;
+    let exchange = call.exchange(&session, index);
     call.record.backend(exchange.backend());
     let mut splice = Splice::new(received.body);
     splice.replace(span(received.body, id), asked.id.into_bytes());
@@ -53,7 +53,7 @@ async fn cancelled(call: &mut Call<'_, '_>, session: &Session) {
     else {
         return;
     };
-    let Ok(exchange) = call.exchange(session, index) else { return };
+    let exchange = call.exchange(session, index);
     call.record.backend(exchange.backend());
     let mut splice = Splice::new(received.body);
     splice.replace(span(received.body, request), upstream_id.as_bytes());
@@ -62,7 +62,9 @@ async fn cancelled(call: &mut Call<'_, '_>, session: &Session) {
 
 async fn tell_all(call: &Call<'_, '_>, session: &Session) {
     let body: Bytes = call.permit.received.body.clone();
-    let told = gather(call.exchanges(session), |exchange| {
+    let mut exchanges = call.exchanges(session);
+    exchanges.retain(|exchange| exchange.version.is_some());
+    let told = gather(exchanges, |exchange| {
         let body = body.clone();
         async move { exchange.tell(body).await }
     })

@@ -38,9 +38,11 @@ pub(crate) async fn stream(
     session: &Session,
     headers: &HeaderMap,
 ) -> Result<Response<ReplyBody>, Failure> {
+    let opening = worker.gateway.openings.begin(session.fingerprint);
     let mut openings = JoinSet::new();
     for index in 0..route.backends.len() {
-        if let Some(exchange) = session.exchange(&worker.pool, route, index, headers) {
+        let exchange = session.exchange(worker, route, index, headers);
+        if exchange.version.is_some() {
             openings.spawn(open(exchange));
         }
     }
@@ -53,6 +55,7 @@ pub(crate) async fn stream(
         }
     })
     .await;
+    drop(opening);
     if openings.is_empty() {
         if let [Opening::Failed(_, BackendError::SessionLost)] = opened.as_slice() {
             return Err(Failure::SessionEnded);

@@ -7,6 +7,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use sealgate_config::resolved::{Deadlines, ForwardHeader, PrefixMode, ToolSelector};
 use sealgate_mcp::name;
 
+use crate::backend::Health;
 use crate::observe::BackendMetrics;
 use crate::seal::Seal;
 use crate::upstream::Origin;
@@ -30,6 +31,7 @@ pub struct BackendPlan {
     pub(crate) forward_headers: Vec<ForwardHeader>,
     pub(crate) deadlines: Deadlines,
     pub(crate) metrics: BackendMetrics,
+    pub(crate) health: Health,
 }
 
 impl BackendPlan {

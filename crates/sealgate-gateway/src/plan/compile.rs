@@ -9,6 +9,7 @@ use sealgate_aws::sign::Scope;
 use sealgate_config::resolved::{Backend, Credential, Resolved, Route};
 
 use super::{BackendPlan, ListenerPlan, Plan, RoutePlan};
+use crate::backend::Health;
 use crate::identities::Identities;
 use crate::listen::ListenerId;
 use crate::observe::Metrics;
@@ -115,6 +116,7 @@ fn compile_backend(
         forward_headers: backend.forward_headers.clone(),
         deadlines: backend.deadlines,
         metrics: base.metrics.backend(route, &backend.name),
+        health: Health::default(),
     })
 }
 
