@@ -1,7 +1,6 @@
 //! What the protocol costs on the way of one message: envelope, session, list, events, reply.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark may stop")]
-#![expect(missing_docs, reason = "criterion's macros make public functions")]
 
 use std::borrow::Cow;
 use std::hint::black_box;
