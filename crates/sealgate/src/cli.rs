@@ -25,6 +25,12 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Say what would be served and everything that is wrong; exit 1 on an error.
     Check(CheckArguments),
+    /// Print the CustomResourceDefinitions, for `kubectl apply -f -`.
+    #[cfg(feature = "kube")]
+    Crds,
+    /// Serve MCP in Kubernetes: watch the cluster's resources, write their status.
+    #[cfg(feature = "kube")]
+    Kube(KubeArguments),
 }
 
 /// Where the configuration comes from, shared by every command that reads it.
@@ -69,6 +75,13 @@ pub(crate) struct CheckArguments {
 pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) sources: Sources,
+    #[command(flatten)]
+    pub(crate) process: ProcessArguments,
+}
+
+/// What every process that serves is told.
+#[derive(Debug, Args)]
+pub(crate) struct ProcessArguments {
     /// Where health and metrics are.
     #[arg(long, default_value = "127.0.0.1:1976", value_name = "ADDRESS")]
     pub(crate) admin: SocketAddr,
@@ -93,6 +106,38 @@ pub(crate) struct RunArguments {
     pub(crate) drain: u64,
 }
 
+#[cfg(feature = "kube")]
+#[derive(Debug, Args)]
+pub(crate) struct KubeArguments {
+    /// The IP address on which the listeners of Gateways are served, and the whole address where
+    /// routes are served when the Gateway API is not installed.
+    #[arg(long, default_value = "0.0.0.0:1975", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) process: ProcessArguments,
+    /// A namespace that may be looked into; may be given several times. All by default.
+    #[arg(long, value_name = "NAMESPACE")]
+    pub(crate) namespace: Vec<String>,
+    /// GatewayClasses of this controller are served.
+    #[arg(long, default_value = "sealgate.dev/gateway-controller", value_name = "NAME")]
+    pub(crate) controller_name: String,
+    /// The Lease by which replicas agree who writes status.
+    #[arg(long, default_value = "sealgate-status", value_name = "NAME")]
+    pub(crate) lease: String,
+    /// The namespace of the Lease.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default", value_name = "NAMESPACE")]
+    pub(crate) lease_namespace: String,
+    /// What this replica calls itself there; no two may have one name.
+    #[arg(long, env = "POD_NAME", value_name = "NAME")]
+    pub(crate) identity: Option<String>,
+    /// Write no status.
+    #[arg(long)]
+    pub(crate) no_status: bool,
+    /// Connect to every backend through this hop; requests are still signed for the backend.
+    #[arg(long, value_name = "URL")]
+    pub(crate) via: Option<String>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
     Text,
@@ -110,13 +155,15 @@ impl RunArguments {
                 via: None,
                 strict: false,
             },
-            admin,
-            session_key_file: None,
-            log_format: LogFormat::Text,
-            log_level: "warn".to_owned(),
-            workers: None,
-            max_body_bytes: MAX_BODY,
-            drain: 2,
+            process: ProcessArguments {
+                admin,
+                session_key_file: None,
+                log_format: LogFormat::Text,
+                log_level: "warn".to_owned(),
+                workers: None,
+                max_body_bytes: MAX_BODY,
+                drain: 2,
+            },
         }
     }
 }

@@ -3,10 +3,15 @@
 
 mod check;
 mod cli;
+#[cfg(feature = "kube")]
+mod crds;
 mod demo;
 mod keys;
+#[cfg(feature = "kube")]
+mod kube;
 mod reload;
 mod run;
+mod server;
 mod status;
 
 use std::process::ExitCode;
@@ -22,7 +27,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Check(arguments) => check::check(&arguments),
+        #[cfg(feature = "kube")]
+        Command::Crds => crds::crds(),
         Command::Demo(arguments) => demo::demo(&arguments),
+        #[cfg(feature = "kube")]
+        Command::Kube(arguments) => kube::kube(&arguments),
         Command::Run(arguments) => run::run(&arguments),
     }
 }

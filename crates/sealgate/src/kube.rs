@@ -1,0 +1,121 @@
+//! `sealgate kube`: watch a cluster, serve what it asks for, tell it what came of that.
+
+use std::collections::{BTreeMap, HashSet};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use sealgate_config::{Finding, Options, Outcome};
+use sealgate_gateway::observe::ReloadResult;
+use sealgate_kube::{Cluster, Election, Settings};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::KubeArguments;
+use crate::server::{self, Server};
+
+/// What runs, and what is wrong with what was asked for.
+#[derive(Default)]
+struct Running {
+    outcome: Outcome,
+    refused: BTreeMap<u16, String>,
+}
+
+/// Serves until a signal says stop. 0 after a clean drain, 1 when it could not start.
+pub(crate) fn kube(arguments: &KubeArguments) -> ExitCode {
+    server::block_on(&arguments.process, serve(arguments))
+}
+
+async fn serve(arguments: &KubeArguments) -> Result<(), Box<dyn std::error::Error>> {
+    let client = sealgate_kube::connect().await?;
+    let mut cluster = Cluster::start(client, settings(arguments));
+    // Without a route yet: the first one needs no restart.
+    let server = Server::start(&arguments.process, &Outcome::default())?;
+    server.open_admin(arguments.process.admin).await?;
+    let options = options(arguments);
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut running: Option<Running> = None;
+    loop {
+        let change = async {
+            match &running {
+                None => cluster.complete().await,
+                Some(_) => cluster.changed().await,
+            }
+        };
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            () = change => {}
+        }
+        let first = running.is_none();
+        let next =
+            reload(&mut cluster, &options, &server, running.take().unwrap_or_default()).await;
+        if first {
+            server.ready(next.outcome.resolved.routes.len());
+        }
+        running = Some(next);
+    }
+    cluster.resign().await;
+    server.drain().await
+}
+
+/// Loads what the cluster holds and puts it into force.
+async fn reload(
+    cluster: &mut Cluster,
+    options: &Options,
+    server: &Server,
+    running: Running,
+) -> Running {
+    let mut outcome = sealgate_config::load(&cluster.sources(), options);
+    cluster.settle(&running.outcome.resolved, &mut outcome);
+    if outcome.findings != running.outcome.findings {
+        let known: HashSet<_> = running.outcome.findings.iter().map(Finding::to_string).collect();
+        let new = outcome.findings.iter().filter(|finding| !known.contains(&finding.to_string()));
+        new.for_each(crate::reload::log);
+        server.state.found(outcome.findings.clone());
+    }
+    let changed = outcome.resolved != running.outcome.resolved;
+    server.metrics.process().reloaded(match (changed, outcome.has_errors()) {
+        (_, true) => ReloadResult::Partial,
+        (true, false) => ReloadResult::Applied,
+        (false, false) => ReloadResult::Unchanged,
+    });
+    let refused = if changed {
+        let plan = server.gateway.reload(&outcome.resolved).await;
+        let refused = server.listen(&outcome.resolved);
+        tracing::info!(generation = plan.generation, routes = plan.routes.len(), "reloaded");
+        refused.into_iter().map(|(port, error)| (port, error.to_string())).collect()
+    } else {
+        running.refused
+    };
+    cluster.report(&outcome, &refused);
+    Running { outcome, refused }
+}
+
+fn settings(arguments: &KubeArguments) -> Settings {
+    let election = || Election {
+        namespace: arguments.lease_namespace.clone(),
+        name: arguments.lease.clone(),
+        identity: arguments.identity.clone().unwrap_or_else(own_name),
+    };
+    Settings {
+        controller: arguments.controller_name.clone(),
+        namespaces: arguments.namespace.clone(),
+        election: (!arguments.no_status).then(election),
+    }
+}
+
+/// The host's name and this process: enough outside of a cluster.
+fn own_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}-{}", host.trim(), std::process::id())
+}
+
+fn options(arguments: &KubeArguments) -> Options {
+    Options {
+        listen: arguments.listen,
+        via: arguments.via.clone(),
+        // An object of the cluster must not read the variables of this process.
+        environment: Arc::new(|_| None),
+        ..Options::default()
+    }
+}
