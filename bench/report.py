@@ -4,6 +4,8 @@ import os
 import platform
 from datetime import date
 
+from measure import NOISE
+
 
 def machine():
     model = next(
@@ -38,8 +40,9 @@ def table(figures, memory, plan, absent):
                 ("–", "–") if name == "direct"
                 else (f"{run.p50 - direct.p50:+.0f}", f"{run.p99 - direct.p99:+.0f}")
             )
+            noisy = " (noisy)" if run.noise > NOISE else ""
             lines.append(
-                f"| {name} | {run.requests_a_second:,.0f} | {run.requests_a_second / direct.requests_a_second:.2f} "
+                f"| {name}{noisy} | {run.requests_a_second:,.0f} | {run.requests_a_second / direct.requests_a_second:.2f} "
                 f"| {of_nginx} | {run.p50:.0f} | {added[0]} | {run.p99:.0f} | {added[1]} "
                 f"| {run.cpu:.1f} | {cpu_of_nginx} |"
             )
