@@ -2,13 +2,17 @@
 //! named failure. Every request to a backend is written, sealed and sent here.
 
 mod answer;
+mod era;
 pub(crate) mod handshake;
 pub(crate) mod health;
+mod own;
 pub(crate) mod reopen;
 mod resend;
 
 pub(crate) use answer::{Opened, collect, from_error_object};
+pub(crate) use era::{Eras, Memory, Spoken};
 pub(crate) use health::Health;
+pub(crate) use own::Speaker;
 pub(crate) use reopen::{Reopen, Reopened};
 
 use std::sync::Arc;
@@ -21,7 +25,7 @@ use sealgate_mcp::version::Version;
 
 use crate::fail::{BackendError, Stage};
 use crate::plan::{BackendPlan, RoutePlan};
-use crate::seal::Draft;
+use crate::seal::{Draft, Mirror};
 use crate::upstream::{self, Pool, SendDeadlines};
 use resend::Sent;
 
@@ -44,6 +48,10 @@ pub(crate) struct Exchange {
     pub(crate) forwarded: Arc<[(HeaderName, HeaderValue)]>,
     /// How to go on when the backend has lost the session; nothing while it is being opened.
     pub(crate) reopen: Option<Reopen>,
+    /// For whom the gateway asks, where a modern backend has to be told with each request.
+    pub(crate) speaker: Option<Arc<Speaker>>,
+    /// What repeats a modern request in headers.
+    pub(crate) mirror: Option<Arc<Mirror>>,
 }
 
 /// The same dealings in another session.
@@ -196,6 +204,7 @@ impl Exchange {
     fn address<'a>(&'a self, draft: &mut Draft<'a>) {
         draft.session = self.session.as_deref();
         draft.version = self.version;
+        draft.mirror = self.mirror.as_deref();
         draft.forwarded = &self.forwarded;
     }
 

@@ -9,6 +9,7 @@ pub(crate) use respond::{body, respond};
 
 use sealgate_mcp::code;
 use sealgate_mcp::envelope::Malformed;
+use sealgate_mcp::modern_headers::ModernFault;
 use sealgate_mcp::session::SessionFault;
 
 /// Why a request was not answered with a result.
@@ -48,6 +49,15 @@ pub enum Failure {
     /// The body is not one well-formed JSON-RPC message.
     #[error("{0}")]
     Malformed(Malformed),
+    /// A modern client asks for what needs a capability that it did not declare.
+    #[error("this call needs a client capability that the request did not declare")]
+    MissingCapability {
+        /// The ClientCapabilities that would do, raw JSON.
+        required: &'static str,
+    },
+    /// A modern request that breaks a rule of its era.
+    #[error("{0}")]
+    Modern(ModernFault),
     /// GET, POST and DELETE are what an MCP endpoint knows.
     #[error("the HTTP method {0} is not part of MCP's Streamable HTTP transport")]
     MethodNotAllowed(http::Method),
@@ -108,6 +118,10 @@ impl Failure {
             Self::BodyTooLarge(_) => S::PAYLOAD_TOO_LARGE,
             Self::HostRefused(_) | Self::OriginRefused(_) => S::FORBIDDEN,
             Self::MethodNotAllowed(_) => S::METHOD_NOT_ALLOWED,
+            Self::MissingCapability { .. } => S::BAD_REQUEST,
+            Self::Modern(fault) => {
+                S::from_u16(fault.status()).unwrap_or(S::BAD_REQUEST)
+            }
             Self::NoRoute { .. } | Self::SessionEnded | Self::UnknownSession(_) => S::NOT_FOUND,
             Self::NotAcceptable => S::NOT_ACCEPTABLE,
             Self::UnsupportedMediaType => S::UNSUPPORTED_MEDIA_TYPE,
@@ -121,6 +135,8 @@ impl Failure {
             Self::Backend(failure) => failure.error.code(),
             Self::InvalidParams(_) | Self::UnknownName { .. } => code::INVALID_PARAMS,
             Self::Malformed(malformed) => malformed.code(),
+            Self::MissingCapability { .. } => code::MISSING_REQUIRED_CLIENT_CAPABILITY,
+            Self::Modern(fault) => fault.code(),
             Self::UnknownMethod(_) => code::METHOD_NOT_FOUND,
             _ => code::INVALID_REQUEST,
         }
@@ -138,6 +154,14 @@ impl Failure {
             Self::InvalidParams(_) => "invalid_params",
             Self::Malformed(_) => "malformed",
             Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::MissingCapability { .. } => "missing_capability",
+            Self::Modern(fault) => match fault.code() {
+                code::HEADER_MISMATCH => "header_mismatch",
+                code::UNSUPPORTED_PROTOCOL_VERSION => "unknown_version",
+                code::METHOD_NOT_FOUND => "unknown_method",
+                code::INVALID_REQUEST => "malformed",
+                _ => "invalid_params",
+            },
             Self::NoRoute { .. } => "no_route",
             Self::NotAcceptable => "not_acceptable",
             Self::NoSession => "no_session",
@@ -169,6 +193,9 @@ impl Failure {
                 "send initialize first and repeat the Mcp-Session-Id that it returns"
             }
             Self::OriginRefused(_) => "call from the served host itself",
+            Self::MissingCapability { .. } => {
+                "declare it in _meta and answer the questions that come, or use another client"
+            }
             Self::UnknownVersion(_) => "negotiate the version with initialize",
             Self::UnsupportedMediaType => "send Content-Type: application/json",
             _ => return None,

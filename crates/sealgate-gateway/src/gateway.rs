@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use sealgate_config::resolved::Resolved;
 use sealgate_mcp::keyring::Keyring;
+use tokio::sync::watch;
 
 use crate::backend::Reopened;
 use crate::identities::Identities;
@@ -41,6 +42,7 @@ pub struct Gateway {
     pub(crate) ended: Ended,
     pub(crate) openings: Arc<Openings>,
     next_upstream_id: AtomicU64,
+    draining: watch::Sender<bool>,
 }
 
 /// How long a new plan waits for identities that it is the first to use.
@@ -59,6 +61,7 @@ impl Gateway {
             origins: Arc::new(Origins::default()),
             identities: Arc::new(Identities::new(runtime)),
             metrics,
+            eras: Arc::default(),
         };
         let plan = Plan::compile(resolved, 1, &foundation);
         Self {
@@ -71,6 +74,7 @@ impl Gateway {
             ended: Ended::default(),
             openings: Arc::default(),
             next_upstream_id: AtomicU64::new(first_upstream_id()),
+            draining: watch::Sender::new(false),
         }
     }
 
@@ -97,6 +101,19 @@ impl Gateway {
         let _ = tokio::time::timeout(IDENTITY_PATIENCE, ready).await;
         self.plan.store(Arc::clone(&plan));
         plan
+    }
+
+    /// Ends the streams that would otherwise stay open, so that their clients come back to another
+    /// replica.
+    pub fn drain(&self) {
+        self.draining.send_replace(true);
+    }
+
+    /// Waits for [`Gateway::drain`].
+    pub(crate) async fn drained(&self) {
+        let mut draining = self.draining.subscribe();
+        // The sender lives as long as the gateway.
+        let _ = draining.wait_for(|draining| *draining).await;
     }
 
     /// An id for a request to a backend, as JSON: an integer that no other request of this

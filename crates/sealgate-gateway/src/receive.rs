@@ -2,15 +2,18 @@
 //! meant for one of our routes and not sent by a web page of another site.
 
 mod body;
+mod era;
 mod site;
 
 pub(crate) use body::body;
+pub(crate) use era::{MODERN_VERSIONS, carried, names_modern};
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use sealgate_mcp::envelope::{Envelope, Kind};
+use sealgate_mcp::era::Opening;
 use sealgate_mcp::method::Method;
 use sealgate_mcp::version::Version;
 
@@ -29,6 +32,8 @@ pub(crate) struct Received<'a> {
     pub(crate) message: Envelope<'a>,
     /// Request, notification or response.
     pub(crate) kind: Kind,
+    /// In which era it is to be served.
+    pub(crate) opening: Opening,
     /// The endpoint that it came to.
     pub(crate) route: &'a Arc<RoutePlan>,
 }
@@ -61,10 +66,13 @@ pub(crate) fn message<'a>(
 ) -> Result<Received<'a>, Failure> {
     content_type(headers)?;
     accept(headers)?;
-    version(headers)?;
     let message = Envelope::parse(body).map_err(Failure::Malformed)?;
     let kind = message.kind();
-    Ok(Received { headers, body, message, kind, route })
+    let opening = era::opening(headers, &message);
+    if opening != Opening::Modern {
+        version(headers)?;
+    }
+    Ok(Received { headers, body, message, kind, opening, route })
 }
 
 impl<'a> Received<'a> {

@@ -3,10 +3,12 @@
 
 mod draft;
 mod key;
+mod mirror;
 
 pub(crate) use draft::Draft;
 pub(crate) use draft::{PROTOCOL_VERSION, SESSION_ID};
 pub(crate) use key::SigV4;
+pub(crate) use mirror::Mirror;
 
 use std::sync::Arc;
 use std::time::SystemTime;

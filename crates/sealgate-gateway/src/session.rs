@@ -80,6 +80,8 @@ impl Session {
                 session: self.fingerprint,
                 token: Arc::clone(&self.token),
             }),
+            speaker: None,
+            mirror: None,
         }
     }
 

@@ -101,7 +101,9 @@ impl Worker {
         let id = received.message.id.filter(|_| received.kind == Kind::Request);
         let id = id.map(|id| id.get());
         let result = async {
-            let permit = authorize(authenticate(received)?)?;
+            let authenticated = authenticate(received)?;
+            authenticated.received.agree()?;
+            let permit = authorize(authenticated)?;
             method::answer(Call { worker: self, permit, record }).await
         };
         match result.await {
@@ -116,6 +118,7 @@ impl Worker {
         head: &http::request::Parts,
         record: &mut Record,
     ) -> Result<Response<ReplyBody>, Failure> {
+        legacy_only(head)?;
         receive::version(&head.headers)?;
         receive::accept(&head.headers)?;
         let session = self.session(route, head, record)?;
@@ -130,6 +133,7 @@ impl Worker {
         head: &http::request::Parts,
         record: &mut Record,
     ) -> Result<Response<ReplyBody>, Failure> {
+        legacy_only(head)?;
         let session = self.session(route, head, record)?;
         method::close(self, route, &session, &head.headers).await
     }
@@ -157,6 +161,14 @@ impl Answer for Worker {
         request: Request<Incoming>,
     ) -> Response<ReplyBody> {
         self.walk(listener, peer, request).await
+    }
+}
+
+/// A modern endpoint has neither streams to get nor sessions to delete.
+fn legacy_only(head: &http::request::Parts) -> Result<(), Failure> {
+    match receive::names_modern(&head.headers) {
+        true => Err(Failure::MethodNotAllowed(head.method.clone())),
+        false => Ok(()),
     }
 }
 

@@ -26,6 +26,8 @@ pub struct BackendFailure {
 pub enum Stage {
     /// Waiting for the rest of an answer that had begun.
     Answer,
+    /// Waiting for `server/discover` as a whole.
+    Discover,
     /// Waiting for `initialize` as a whole.
     Initialize,
     /// Waiting for a list as a whole.
@@ -57,6 +59,9 @@ pub enum BackendError {
     /// The answer is neither JSON nor an event stream.
     #[error("answered with content type {0:?} instead of JSON or an event stream")]
     ContentType(String),
+    /// The backend answered server/discover with something else than a DiscoverResult.
+    #[error("the answer to server/discover is not a DiscoverResult: {0}")]
+    DiscoverResult(String),
     /// The backend answered initialize with something else than an InitializeResult.
     #[error("the answer to initialize is not an InitializeResult: {0}")]
     InitializeResult(String),
@@ -130,6 +135,7 @@ impl BackendError {
             Self::CircuitOpen { .. } => "backend_circuit_open",
             Self::Credentials(error) => error.code(),
             Self::ContentType(_) => "backend_content_type",
+            Self::DiscoverResult(_) => "backend_discover_result",
             Self::InitializeResult(_) => "backend_initialize_result",
             Self::NotJsonRpc(_) => "backend_not_jsonrpc",
             Self::NoSession => "backend_no_session",

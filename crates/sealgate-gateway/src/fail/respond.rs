@@ -36,6 +36,17 @@ pub(crate) fn body(failure: &Failure, id: Option<&str>) -> Bytes {
     }
     match failure {
         Failure::Backend(failure) => data["backend"] = (*failure.backend).into(),
+        Failure::MissingCapability { required } => {
+            data["requiredCapabilities"] = serde_json::from_str(required).unwrap_or_default();
+        }
+        Failure::Modern(fault) => {
+            let said = fault.data().and_then(|data| serde_json::from_str(&data).ok());
+            if let (Some(serde_json::Value::Object(said)), Some(data)) =
+                (said, data.as_object_mut())
+            {
+                data.extend(said);
+            }
+        }
         Failure::AllBackendsFailed { failures, .. } => {
             data["backends"] = failures
                 .iter()

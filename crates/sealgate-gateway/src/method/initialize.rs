@@ -43,6 +43,8 @@ pub(super) async fn initialize(call: Call<'_, '_>) -> Result<Response<ReplyBody>
             version: None,
             forwarded: route.backends[index].forwarded(received.headers).into(),
             reopen: None,
+            speaker: None,
+            mirror: None,
         })
         .collect();
     let gathered = gather(exchanges, |exchange| {

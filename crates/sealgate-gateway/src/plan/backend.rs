@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use sealgate_config::resolved::{Deadlines, ForwardHeader, PrefixMode, ToolSelector};
+use sealgate_config::resolved::{
+    Deadlines, EraSetting, ForwardHeader, PrefixMode, ToolSelector,
+};
 use sealgate_mcp::name;
 
-use crate::backend::Health;
+use crate::backend::{Health, Memory};
 use crate::observe::BackendMetrics;
 use crate::seal::Seal;
 use crate::upstream::Origin;
@@ -30,6 +32,10 @@ pub struct BackendPlan {
     pub(crate) tools: ToolSelector,
     pub(crate) forward_headers: Vec<ForwardHeader>,
     pub(crate) deadlines: Deadlines,
+    /// Which era to speak, or to find out.
+    pub(crate) era: EraSetting,
+    /// What was found out about it; survives reloads.
+    pub(crate) memory: Arc<Memory>,
     pub(crate) metrics: BackendMetrics,
     pub(crate) health: Health,
 }

@@ -10,6 +10,7 @@ use sealgate_config::resolved::{Backend, Credential, Resolved, Route};
 
 use super::{BackendPlan, ListenerPlan, Plan, RoutePlan};
 use crate::backend::Health;
+use crate::backend::Eras;
 use crate::identities::Identities;
 use crate::listen::ListenerId;
 use crate::observe::Metrics;
@@ -22,6 +23,7 @@ pub(crate) struct Foundation {
     pub(crate) origins: Arc<Origins>,
     pub(crate) identities: Arc<Identities>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) eras: Arc<Eras>,
 }
 
 /// Why a backend cannot be run although it resolved. Validation should have caught it.
@@ -115,9 +117,17 @@ fn compile_backend(
         tools: backend.tools.clone(),
         forward_headers: backend.forward_headers.clone(),
         deadlines: backend.deadlines,
+        era: backend.era,
+        memory: base.eras.of(memory_key(route, backend)),
         metrics: base.metrics.backend(route, &backend.name),
         health: Health::default(),
     })
+}
+
+/// What must be the same for a backend to be the one that was asked before.
+fn memory_key(route: &str, backend: &Backend) -> String {
+    let Backend { name, authority, path_and_query, .. } = backend;
+    format!("{route}\n{name}\n{authority}\n{path_and_query}\n{:?}", backend.connect)
 }
 
 fn compile_seal(backend: &Backend, base: &Foundation) -> Result<(Seal, String), CompileError> {

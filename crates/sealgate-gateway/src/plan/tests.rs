@@ -14,6 +14,7 @@ fn foundation() -> Foundation {
         origins: Arc::new(Origins::default()),
         identities: Arc::new(Identities::new(tokio::runtime::Handle::current())),
         metrics: Arc::new(Metrics::new()),
+        eras: Arc::default(),
     }
 }
 

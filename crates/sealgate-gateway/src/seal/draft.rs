@@ -7,6 +7,7 @@ use http::header::{
 };
 use sealgate_mcp::version::Version;
 
+use super::Mirror;
 use crate::plan::BackendPlan;
 
 /// An upstream request before its credentials.
@@ -24,6 +25,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) session: Option<&'a str>,
     /// The version negotiated with this backend.
     pub(crate) version: Option<Version>,
+    /// What repeats the body in headers, towards modern backends.
+    pub(crate) mirror: Option<&'a Mirror>,
     /// Where to resume an event stream.
     pub(crate) last_event_id: Option<&'a str>,
     /// Client headers that the backend's `forwardHeaders` asks for, already renamed.
@@ -64,6 +67,7 @@ impl<'a> Draft<'a> {
             body,
             session: None,
             version: None,
+            mirror: None,
             last_event_id: None,
             forwarded: &[],
         }
@@ -86,6 +90,9 @@ impl<'a> Draft<'a> {
         }
         if let Some(version) = self.version {
             headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(version.as_str()));
+        }
+        if let Some(mirror) = self.mirror {
+            mirror.write(&mut headers);
         }
         if let Some(value) = self.last_event_id.and_then(|id| HeaderValue::from_str(id).ok()) {
             headers.insert(LAST_EVENT_ID, value);

@@ -70,6 +70,7 @@ fn route() -> Arc<RoutePlan> {
         origins: Arc::new(Origins::default()),
         identities: Arc::new(Identities::new(tokio::runtime::Handle::current())),
         metrics: Arc::new(Metrics::new()),
+        eras: Arc::default(),
     };
     Arc::clone(&Plan::compile(&outcome.resolved, 1, &base).routes[0])
 }
