@@ -1,0 +1,43 @@
+"""The kinds of the Gateway API, as far as a test needs them: names and versions; any fields."""
+
+KINDS = [
+    # kind, plural, served versions (the first is stored), namespaced
+    ("GatewayClass", "gatewayclasses", ["v1"], False),
+    ("Gateway", "gateways", ["v1"], True),
+    ("BackendTLSPolicy", "backendtlspolicies", ["v1"], True),
+    ("ReferenceGrant", "referencegrants", ["v1beta1"], True),
+]
+GROUP = "gateway.networking.k8s.io"
+ANY = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+
+def definitions():
+    """CustomResourceDefinitions that take everything and keep a generation and a status."""
+    return [definition(*kind) for kind in KINDS]
+
+
+def definition(kind, plural, versions, namespaced):
+    schema = {"type": "object", "properties": {"spec": ANY, "status": ANY}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{plural}.{GROUP}",
+            "annotations": {"api-approved.kubernetes.io": "unapproved, for tests"},
+        },
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced" if namespaced else "Cluster",
+            "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"},
+            "versions": [
+                {
+                    "name": version,
+                    "served": True,
+                    "storage": version == versions[0],
+                    "subresources": {"status": {}},
+                    "schema": {"openAPIV3Schema": schema},
+                }
+                for version in versions
+            ],
+        },
+    }
