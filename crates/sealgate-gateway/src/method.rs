@@ -2,12 +2,15 @@
 
 mod call;
 mod close;
+mod everywhere;
 mod initialize;
 mod list;
 mod notify;
+mod resources;
 mod stream;
 
 pub(crate) use close::close;
+pub(crate) use resources::Owners;
 pub(crate) use stream::stream;
 
 use bytes::Bytes;
@@ -58,6 +61,11 @@ async fn request(mut call: Call<'_, '_>) -> Result<Response<ReplyBody>, Failure>
         }
         Method::ToolsCall | Method::PromptsGet => call::named(call, &session).await,
         _ if call.permit.received.route.single().is_some() => call::only(call, &session).await,
+        Method::CompletionComplete => resources::complete(call, &session).await,
+        Method::LoggingSetLevel => everywhere::set_level(call, &session).await,
+        Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
+            resources::by_uri(call, &session, method).await
+        }
         other => Err(Failure::UnknownMethod(other.as_str().chars().take(100).collect())),
     }
 }

@@ -130,7 +130,8 @@ impl Server {
     pub(crate) async fn drain(self) -> Result<(), Box<dyn std::error::Error>> {
         self.state.draining();
         tracing::info!("draining");
-        let Self { workers, writer, .. } = self;
+        let Self { gateway, workers, writer, .. } = self;
+        gateway.drain();
         workers.stop();
         let clean = tokio::task::spawn_blocking(move || {
             let clean = workers.join();

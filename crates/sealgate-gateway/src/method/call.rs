@@ -38,7 +38,7 @@ pub(super) async fn only(
     forward(&mut call, session, 0, None).await
 }
 
-async fn forward(
+pub(super) async fn forward(
     call: &mut Call<'_, '_>,
     session: &Session,
     index: usize,

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
@@ -24,6 +25,9 @@ use crate::session::Session;
 
 /// Pages that are read of one backend's list before it is called endless.
 const PAGES: usize = 64;
+
+/// How long a list waits for a backend that did not answer `initialize`.
+const SECOND_CHANCE: Duration = Duration::from_secs(1);
 
 /// Answers `tools/list`, `prompts/list`, `resources/list` and `resources/templates/list`.
 pub(super) async fn list(
@@ -50,7 +54,8 @@ pub(super) async fn list(
     let count = asked.len();
     let gathered = gather(asked, |exchange| {
         let gateway = Arc::clone(&call.worker.gateway);
-        async move { drain(&gateway, &exchange, kind).await }
+        let known = session.backend(&gateway, exchange.backend().tag).is_some();
+        async move { drain(&gateway, &exchange, kind, known).await }
     })
     .await;
     if count > 0 && gathered.answers.is_empty() {
@@ -78,9 +83,14 @@ async fn drain(
     gateway: &Gateway,
     exchange: &Exchange,
     kind: ListKind,
+    known: bool,
 ) -> Result<Vec<u8>, BackendError> {
     let backend = exchange.backend();
-    let deadline = backend.deadlines.list;
+    let deadline = match known {
+        true => backend.deadlines.list,
+        // One that was away when the session was opened must not hold every list from then on.
+        false => backend.deadlines.list.min(SECOND_CHANCE),
+    };
     let started = tokio::time::Instant::now();
     let mut items = Vec::new();
     let mut cursor: Option<String> = None;
@@ -98,7 +108,7 @@ async fn drain(
             }
             return Err(error.unwrap_or_else(|| BackendError::NotJsonRpc("no result".to_owned())));
         };
-        let page = list::rewrite(kind, result, |name| rename(backend, kind, name), &mut items)
+        let page = list::rewrite(kind, result, |name| rename(exchange, kind, name), &mut items)
             .map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
         match page.next_cursor {
             Some(next) => cursor = Some(next.into_owned()),
@@ -109,11 +119,15 @@ async fn drain(
 }
 
 /// The name, or URI, under which clients see an item; `None` if they do not see it.
-fn rename<'n>(backend: &BackendPlan, kind: ListKind, name: &'n str) -> Option<Cow<'n, str>> {
+fn rename<'n>(exchange: &Exchange, kind: ListKind, name: &'n str) -> Option<Cow<'n, str>> {
+    let backend = exchange.backend();
     match kind {
         ListKind::Tools => backend.tools.allows(name).then(|| backend.client_name(name)),
         ListKind::Prompts => Some(backend.client_name(name)),
-        ListKind::Resources | ListKind::ResourceTemplates => Some(Cow::Borrowed(name)),
+        ListKind::Resources | ListKind::ResourceTemplates => {
+            exchange.route.owners.learn(name, backend.tag);
+            Some(Cow::Borrowed(name))
+        }
     }
 }
 

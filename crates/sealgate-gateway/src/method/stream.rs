@@ -72,15 +72,18 @@ pub(crate) async fn stream(
         for opening in opened {
             streams.spawn(follow(Arc::clone(&gateway), session, client.clone(), opening));
         }
-        while let Some(joined) = openings.join_next().await {
-            if let Ok(opening) = joined {
+        while !openings.is_empty() {
+            let joined = tokio::select! {
+                joined = openings.join_next() => joined,
+                () = gateway.drained() => return,
+            };
+            if let Some(Ok(opening)) = joined {
                 streams.spawn(follow(Arc::clone(&gateway), session, client.clone(), opening));
             }
         }
         // The stream stays open when every backend has closed its own: the client would only
         // come back at once.
-        let idle = std::future::pending::<()>();
-        alive(&client, gateway.limits.keep_alive, idle).await;
+        alive(&client, gateway.limits.keep_alive, gateway.drained()).await;
     });
     Ok(ReplyBody::events(receiver))
 }

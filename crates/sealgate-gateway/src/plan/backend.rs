@@ -4,9 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use sealgate_config::resolved::{
-    Deadlines, EraSetting, ForwardHeader, PrefixMode, ToolSelector,
-};
+use sealgate_config::resolved::{Deadlines, EraSetting, ForwardHeader, PrefixMode, ToolSelector};
 use sealgate_mcp::name;
 
 use crate::backend::{Health, Memory};

@@ -9,8 +9,8 @@ use sealgate_aws::sign::Scope;
 use sealgate_config::resolved::{Backend, Credential, Resolved, Route};
 
 use super::{BackendPlan, ListenerPlan, Plan, RoutePlan};
-use crate::backend::Health;
 use crate::backend::Eras;
+use crate::backend::Health;
 use crate::identities::Identities;
 use crate::listen::ListenerId;
 use crate::observe::Metrics;

@@ -9,6 +9,7 @@ use sealgate_config::resolved::{HeaderMatch, HostPattern, PrefixMode, Route};
 use sealgate_mcp::name;
 
 use super::BackendPlan;
+use crate::method::Owners;
 use crate::observe::RouteMetrics;
 
 /// One MCP endpoint and the backends behind it.
@@ -26,6 +27,8 @@ pub struct RoutePlan {
     /// How long a session lives after `initialize`.
     pub(crate) session_ttl: Duration,
     pub(crate) metrics: RouteMetrics,
+    /// Whose resource a URI is.
+    pub(crate) owners: Owners,
     by_name: HashMap<String, usize>,
     /// Bare tool names that only one `prefixMode: Never` backend includes.
     bare: HashMap<String, usize>,
@@ -57,6 +60,7 @@ impl RoutePlan {
             headers: route.headers.clone(),
             session_ttl: route.session_ttl,
             metrics,
+            owners: Owners::default(),
             by_name,
             bare,
         }
