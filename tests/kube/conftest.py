@@ -1,15 +1,17 @@
 """One API server for all; a namespace, a Gateway and replicas for each test."""
 
 import itertools
+from http.client import HTTPException
 
 import pytest
-import requests
 
 from kit.gateway import BINARY
+from kit.mcp_client import RpcError
 from kit.process import free_port
 
 import replica
 from api_server import BIN, ApiServer
+from between import Between
 from replica import Replica
 
 _numbers = itertools.count(1)
@@ -66,7 +68,11 @@ def served(client):
     try:
         client.initialize()
         return True
-    except (OSError, AssertionError, requests.RequestException):
+    except (OSError, AssertionError, HTTPException, RpcError, KeyError):
         return False
-    except Exception:
-        return False
+
+
+@pytest.fixture
+def between(api, tmp_path, ending):
+    """What stands between a replica and the API server, when a test wants to disturb."""
+    return ending(Between(api, tmp_path))
