@@ -21,6 +21,9 @@ pub enum Severity {
     Error,
 }
 
+/// What is said of a bad edit.
+const KEPT: &str = "the last good version stays in force";
+
 /// One thing found in the sources.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
@@ -33,6 +36,10 @@ pub struct Finding {
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+    /// Whether the last good version of what this is about stays in force, so that nothing
+    /// was lost.
+    #[serde(skip_serializing_if = "is_false")]
+    pub kept: bool,
     /// Where.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
@@ -58,6 +65,11 @@ pub struct Place {
     /// The line, secrets masked; for rendering only.
     #[serde(skip)]
     pub(crate) excerpt: Option<Excerpt>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 // === impl Severity ===
@@ -88,6 +100,9 @@ impl fmt::Display for Finding {
             write!(f, "{place}: ")?;
         }
         write!(f, "{}: {}", self.severity, self.message)?;
+        if self.kept {
+            write!(f, "; {KEPT}")?;
+        }
         match &self.help {
             Some(help) => write!(f, " ({help})"),
             None => Ok(()),

@@ -15,7 +15,7 @@ mod route_security;
 use crate::finding::Severity;
 use crate::read::{Field, Shape};
 use crate::report::At;
-use crate::suggest::did_you_mean;
+use crate::suggest::{did_you_mean, nearest};
 use crate::tree::{Node, Value};
 
 pub(crate) use aws_credentials::{AwsCredentials, CredentialsFile, assume_role};
@@ -127,8 +127,38 @@ const SILENT: [&str; 9] = [
     "CustomResourceDefinition",
 ];
 
-/// Reads one document into `found`; a List counts as what it holds.
+/// The resources of one document: itself, or what it lists.
+pub(crate) fn items<'a>(document: &Field<'a>) -> Vec<Field<'a>> {
+    let kind = document.node().get("kind").and_then(Node::text).unwrap_or_default();
+    let list = document.node().get("items");
+    if kind == "List" || (kind.ends_with("List") && list.is_some()) {
+        let items = document.open_object().and_then(|object| object.get("items"));
+        let items = items.map(|items| items.list(0, usize::MAX)).unwrap_or_default();
+        let alone = |item: &Field<'a>| Field::root(item.node(), &item.at.of_document());
+        return items.iter().map(alone).flat_map(|item| self::items(&item)).collect();
+    }
+    vec![document.clone()]
+}
+
+/// `MCPRoute default/x`, as far as a document says it: what findings about it are labelled with,
+/// and what it is known by from one load to the next.
+pub(crate) fn label(document: &Node) -> Option<String> {
+    let kind = document.get("kind")?.text()?;
+    let version = document.get("apiVersion")?.text()?;
+    let group = version.rsplit_once('/').map_or("", |(group, _)| group);
+    KNOWN.iter().find(|known| known.kind == kind && known.group == group)?;
+    let metadata = document.get("metadata")?;
+    let name = metadata.get("name")?.text()?;
+    let namespace = metadata.get("namespace").and_then(Node::text).unwrap_or("default");
+    Some(format!("{kind} {namespace}/{name}"))
+}
+
+/// Reads one document that is no List into `found`.
 pub(crate) fn read(document: &Field<'_>, found: &mut Vec<Named>) {
+    let document = &match label(document.node()) {
+        Some(label) => Field::root(document.node(), &document.at.of_resource(&label)),
+        None => document.clone(),
+    };
     let Some(object) = document.open_object() else { return };
     let Some(kind_field) = object.get("kind") else {
         document.at.say(
@@ -140,32 +170,27 @@ pub(crate) fn read(document: &Field<'_>, found: &mut Vec<Named>) {
         return;
     };
     let Some(kind) = kind_field.string() else { return };
-    if kind == "List" || (kind.ends_with("List") && object.has("items")) {
-        if let Some(items) = object.get("items") {
-            for item in items.list(0, usize::MAX) {
-                let at = item.at.of_document();
-                read(&Field::root(item.node(), &at), found);
-            }
-        }
-        return;
-    }
     let Some(known) = KNOWN.iter().find(|known| known.kind == kind) else {
         return pass_over(&kind, &kind_field.at);
     };
     let Some(version_field) = object.required("apiVersion") else { return };
     let Some(version) = version_field.string() else { return };
     let (group, number) = version.rsplit_once('/').unwrap_or(("", &version));
-    if group != known.group {
+    let misspelt = nearest(group, [known.group]).is_some();
+    if group != known.group && !misspelt {
         // A namesake of another project.
         return pass_over(&kind, &kind_field.at);
     }
-    if !known.versions.contains(&number) {
+    if misspelt || !known.versions.contains(&number) {
         let versions = known.versions.join(", ");
         version_field.at.say(
             Severity::Error,
             "unknown-version",
             format!("no matches for kind \"{kind}\" in version \"{version}\""),
-            Some(format!("known versions: {versions}")),
+            Some(match misspelt {
+                true => format!("did you mean \"{}/{number}\"?", known.group),
+                false => format!("known versions: {versions}"),
+            }),
         );
         return;
     }
@@ -230,9 +255,13 @@ fn pass_over(kind: &str, at: &At) {
         at.note("not-enforced", format!("kind {kind} is not enforced by Sealgate"));
         return;
     }
-    let candidates = KNOWN.iter().map(|known| known.kind).chain(FOREIGN);
+    let own = || KNOWN.iter().map(|known| known.kind);
     let message = format!("unknown kind {kind:?}; the document is ignored");
-    at.say(Severity::Warning, "unknown-kind", message, did_you_mean(kind, candidates));
+    let help = did_you_mean(kind, own().chain(FOREIGN));
+    // A slip of the pen must not take a resource away in passing.
+    let meant = nearest(kind, own().chain(FOREIGN)).filter(|meant| own().any(|it| it == *meant));
+    let severity = if meant.is_some() { Severity::Error } else { Severity::Warning };
+    at.say(severity, "unknown-kind", message, help);
 }
 
 /// The names of Kubernetes objects.

@@ -2,13 +2,17 @@
 //! resolved into what the data plane runs.
 //!
 //! [`load`] never stops at the first error and never panics: what is wrong becomes a [`Finding`],
-//! and takes down itself only.
+//! and takes down itself only. [`reload`] does the same over and over, and keeps the last good
+//! version of what an edit broke.
 
 pub mod finding;
+mod gather;
 mod kind;
 mod load;
 mod mcp_json;
+mod memory;
 mod read;
+mod reload;
 mod report;
 mod resolve;
 pub mod resolved;
@@ -26,6 +30,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use finding::{Finding, Place, Severity};
+pub use memory::Memory;
+pub use reload::reload;
 pub use resolved::Resolved;
 
 /// Where configuration comes from.
@@ -76,9 +82,7 @@ pub struct Outcome {
 
 /// Loads, checks and resolves `sources`.
 pub fn load(sources: &[Source], options: &Options) -> Outcome {
-    let loaded = load::load(sources, &options.environment);
-    let resolved = resolve::resolve(&loaded, options);
-    Outcome { resolved, findings: loaded.report.finish(options.strict) }
+    reload(sources, options, &mut Memory::default())
 }
 
 // === impl Options ===

@@ -1,26 +1,25 @@
-//! Sources in: files and directories are found and read, documents are told apart; out come
-//! resources, mcp.json files and URLs, all with their places.
+//! Texts in: documents are told apart, and what is to be kept is taken from its earlier text; out
+//! come resources, mcp.json files and URLs, all with their places.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use sealgate_aws::Secret;
+use zeroize::Zeroizing;
 
+use crate::Environment;
 use crate::finding::Severity;
+use crate::gather::{Content, Gathered, Text};
 use crate::kind::{self, Named, Resource, SubstitutionSource};
-use crate::mcp_json::{self, McpServers};
+use crate::mcp_json::{self, McpServer, McpServers};
+use crate::memory::{Memory, SERVER, Unit, Values};
 use crate::read::Field;
 use crate::report::{At, Report};
 use crate::substitute::Held;
 use crate::text::SourceText;
 use crate::tree::{self, Entry, Node, Value};
-use crate::{Environment, Source};
-
-/// The largest file that is read, in bytes.
-const MAX_FILE: u64 = 16 << 20;
-/// How deep directories are searched, and how many files they may give.
-const MAX_DIRECTORY_DEPTH: usize = 16;
-const MAX_FILES: usize = 10_000;
 
 /// Everything that the sources hold.
 pub(crate) struct Loaded {
@@ -30,112 +29,173 @@ pub(crate) struct Loaded {
     /// URLs given as sources, with a place that shows them.
     pub(crate) urls: Vec<(String, At)>,
     pub(crate) watched: Vec<PathBuf>,
+    /// The text that each part was read from.
+    pub(crate) units: BTreeMap<Unit, Content>,
 }
 
-/// Reads all of `sources`.
-pub(crate) fn load(sources: &[Source], environment: &Environment) -> Loaded {
-    let mut loaded = Loaded {
+/// What decides how texts are read.
+pub(crate) struct Reading<'a> {
+    pub(crate) environment: &'a Environment,
+    pub(crate) memory: &'a Memory,
+    /// The parts to read from what `memory` holds of them.
+    pub(crate) kept: &'a BTreeSet<Unit>,
+}
+
+/// A reading under way.
+struct Loader<'a> {
+    loaded: Loaded,
+    reading: &'a Reading<'a>,
+    /// Earlier texts that were needed, parsed once, by their address.
+    earlier: HashMap<*const Zeroizing<String>, Rc<Parsed>>,
+}
+
+/// A text as documents.
+struct Parsed {
+    documents: Vec<Node>,
+    at: At,
+}
+
+/// Reads all texts.
+pub(crate) fn load(gathered: &Gathered, reading: &Reading<'_>, values: &mut Values) -> Loaded {
+    let loaded = Loaded {
         report: Rc::new(Report::default()),
         resources: Vec::new(),
         servers: Vec::new(),
         urls: Vec::new(),
-        watched: Vec::new(),
+        watched: gathered.watched.clone(),
+        units: BTreeMap::new(),
     };
-    for source in sources {
-        match source {
-            Source::Path(path) => loaded.path(path, environment),
-            Source::Text { name, text } => loaded.text(name.clone(), text.clone(), environment),
-            Source::Url(url) => {
-                let shown = crate::url::without_secrets(url);
-                let length = shown.len();
-                let text = SourceText::new("command line".to_owned(), shown);
-                let at = loaded.report.open(Rc::new(text)).at(0..length);
-                loaded.urls.push((url.clone(), at));
-            }
-        }
+    for (severity, code, message) in &gathered.remarks {
+        loaded.report.anywhere(*severity, code, message.clone());
     }
-    loaded.substitute(environment);
+    let mut loader = Loader { loaded, reading, earlier: HashMap::new() };
+    for text in &gathered.texts {
+        loader.text(text);
+    }
+    let mut loaded = loader.loaded;
+    loaded.substitute(reading, values);
     loaded.refuse_duplicates();
     loaded
 }
 
-// === impl Loaded ===
+// === impl Loader ===
 
-impl Loaded {
-    fn path(&mut self, path: &Path, environment: &Environment) {
-        self.watched.push(path.to_owned());
-        if !path.is_dir() {
-            return self.file(path, environment);
-        }
-        let mut files = Vec::new();
-        self.search(path, 0, &mut files);
-        if files.is_empty() {
-            let message = format!("{} holds no .yaml, .yml or .json file", path.display());
-            self.report.anywhere(Severity::Warning, "empty-directory", message);
-        }
-        for file in files {
-            self.file(&file, environment);
+impl Loader<'_> {
+    fn text(&mut self, text: &Text) {
+        match text {
+            Text::Url(url) => {
+                let shown = crate::url::without_secrets(url);
+                let length = shown.len();
+                let content = Arc::new(Zeroizing::new(shown));
+                let text = SourceText::new("command line".to_owned(), content);
+                let at = self.loaded.report.open(Rc::new(text), false).at(0..length);
+                self.loaded.urls.push((url.clone(), at));
+            }
+            Text::File { name, content } => {
+                let unit = Unit::file(name);
+                match (self.kept(&unit), content) {
+                    (Some(earlier), _) => self.file(name, &earlier, true),
+                    (None, Ok(content)) => self.file(name, content, false),
+                    (None, Err(problem)) => {
+                        self.loaded.report.unreadable(name, problem.clone());
+                    }
+                }
+            }
         }
     }
 
-    /// Finds files in a stable order; hidden ones are left out (a mounted ConfigMap keeps its
-    /// older versions in hidden directories).
-    fn search(&mut self, directory: &Path, depth: usize, files: &mut Vec<PathBuf>) {
-        let mut entries: Vec<PathBuf> = match std::fs::read_dir(directory) {
-            Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
-            Err(error) => {
-                let message = format!("cannot read {}: {error}", directory.display());
-                return self.report.anywhere(Severity::Error, "unreadable", message);
-            }
+    /// The earlier text of what is to be kept.
+    fn kept(&self, unit: &Unit) -> Option<Content> {
+        let kept = self.reading.kept.contains(unit);
+        kept.then(|| self.reading.memory.units.get(unit).cloned()).flatten()
+    }
+
+    fn file(&mut self, name: &str, content: &Content, earlier: bool) {
+        let parsed = if earlier {
+            self.earlier(name, content)
+        } else {
+            Rc::new(self.parse(name, content, false))
         };
-        entries.sort();
-        for path in entries {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if name.starts_with('.') {
-                continue;
-            }
-            let extension = path.extension().and_then(|extension| extension.to_str());
-            if path.is_dir() {
-                if depth < MAX_DIRECTORY_DEPTH && !path.is_symlink() {
-                    self.watched.push(path.clone());
-                    self.search(&path, depth + 1, files);
+        self.loaded.units.insert(Unit::file(name), Arc::clone(content));
+        for document in &parsed.documents {
+            let field = Field::root(document, &parsed.at);
+            if document.get("mcpServers").is_some() {
+                self.servers(name, content, &field);
+            } else {
+                for item in kind::items(&field) {
+                    self.resource(name, content, &item);
                 }
-            } else if matches!(extension, Some("yaml" | "yml" | "json")) && files.len() < MAX_FILES
-            {
-                files.push(path);
             }
         }
     }
 
-    fn file(&mut self, path: &Path, environment: &Environment) {
-        let read = std::fs::metadata(path).and_then(|metadata| {
-            if metadata.len() > MAX_FILE {
-                let message = format!("larger than {} MiB", MAX_FILE >> 20);
-                return Err(std::io::Error::other(message));
-            }
-            std::fs::read(path)
-        });
-        let name = path.display().to_string();
-        match read {
-            Ok(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => self.text(name, text, environment),
-                Err(_) => {
-                    let message = format!("cannot read {name}: not UTF-8 text");
-                    self.report.anywhere(Severity::Error, "unreadable", message);
+    fn resource(&mut self, name: &str, content: &Content, field: &Field<'_>) {
+        let Some(label) = kind::label(field.node()) else {
+            return kind::read(field, &mut self.loaded.resources);
+        };
+        let unit = Unit::of(name, &label);
+        let Some(earlier) = self.kept(&unit) else {
+            self.loaded.units.insert(unit, Arc::clone(content));
+            return kind::read(field, &mut self.loaded.resources);
+        };
+        let parsed = self.earlier(name, &earlier);
+        for document in &parsed.documents {
+            for item in kind::items(&Field::root(document, &parsed.at)) {
+                if kind::label(item.node()).as_ref() == Some(&label) {
+                    self.loaded.units.insert(unit, earlier);
+                    return kind::read(&item, &mut self.loaded.resources);
                 }
-            },
-            Err(error) => {
-                let message = format!("cannot read {name}: {error}");
-                self.report.anywhere(Severity::Error, "unreadable", message);
             }
         }
     }
 
-    fn text(&mut self, name: String, text: String, environment: &Environment) {
-        let held = Held::new(&text);
-        let text = Rc::new(SourceText::new(name, text));
-        let at = self.report.open(Rc::clone(&text));
-        let parsed = tree::parse(&held, &**environment);
+    fn servers(&mut self, name: &str, content: &Content, document: &Field<'_>) {
+        let Some((at, fields)) = mcp_json::open(document) else { return };
+        let mut servers = Vec::new();
+        for (server, field) in fields {
+            let unit = Unit::of(name, &format!("{SERVER}{server}"));
+            let read = match self.kept(&unit) {
+                Some(earlier) => {
+                    let read = self.earlier_server(name, &earlier, server);
+                    self.loaded.units.insert(unit, earlier);
+                    read
+                }
+                None => {
+                    self.loaded.units.insert(unit, Arc::clone(content));
+                    mcp_json::read_alone(server, &field)
+                }
+            };
+            servers.extend(read);
+        }
+        self.loaded.servers.push(McpServers { at, servers });
+    }
+
+    fn earlier_server(&mut self, name: &str, content: &Content, server: &str) -> Option<McpServer> {
+        let parsed = self.earlier(name, content);
+        let mut documents = parsed.documents.iter();
+        documents.find_map(|document| {
+            document.get("mcpServers")?;
+            let (_, mut fields) = mcp_json::open(&Field::root(document, &parsed.at))?;
+            let (_, field) = fields.find(|(name, _)| *name == server)?;
+            mcp_json::read_alone(server, &field)
+        })
+    }
+
+    fn earlier(&mut self, name: &str, content: &Content) -> Rc<Parsed> {
+        let address = Arc::as_ptr(content);
+        if let Some(parsed) = self.earlier.get(&address) {
+            return Rc::clone(parsed);
+        }
+        let parsed = Rc::new(self.parse(name, content, true));
+        self.earlier.insert(address, Rc::clone(&parsed));
+        parsed
+    }
+
+    fn parse(&mut self, name: &str, content: &Content, earlier: bool) -> Parsed {
+        let held = Held::new(content);
+        let text = Rc::new(SourceText::new(name.to_owned(), Arc::clone(content)));
+        let at = self.loaded.report.open(Rc::clone(&text), earlier);
+        let parsed = tree::parse(&held, &**self.reading.environment);
         for problem in parsed.problems {
             let severity = if problem.fatal { Severity::Error } else { Severity::Warning };
             let help = match (problem.first, problem.code) {
@@ -155,17 +215,17 @@ impl Loaded {
         }
         for document in &parsed.documents {
             mask(document, &text, false);
-            let field = Field::root(document, &at);
-            if document.get("mcpServers").is_some() {
-                self.servers.extend(mcp_json::read(&field));
-            } else {
-                kind::read(&field, &mut self.resources);
-            }
         }
+        Parsed { documents: parsed.documents, at }
     }
+}
 
+// === impl Loaded ===
+
+impl Loaded {
     /// Fills in what Secrets take from the environment and from files.
-    fn substitute(&mut self, environment: &Environment) {
+    fn substitute(&mut self, reading: &Reading<'_>, values: &mut Values) {
+        let environment = reading.environment;
         for named in &mut self.resources {
             let Some(Resource::Secret(payload) | Resource::ConfigMap(payload)) =
                 &mut named.resource
@@ -174,26 +234,35 @@ impl Loaded {
             };
             for substitution in &payload.substitutions {
                 let value = match &substitution.from {
-                    SubstitutionSource::Environment(name) => environment(name)
-                        .ok_or_else(|| format!("environment variable {name} is not set")),
+                    SubstitutionSource::Environment(name) => {
+                        let problem = || (format!("environment variable {name} is not set"), None);
+                        environment(name).map(Secret::new).ok_or_else(problem)
+                    }
                     SubstitutionSource::File(path) => {
                         let path = match (path.strip_prefix("~/"), environment("HOME")) {
                             (Some(rest), Some(home)) => Path::new(&home).join(rest),
                             _ => PathBuf::from(path),
                         };
-                        let read = read_bounded(&path)
-                            .map_err(|error| format!("cannot read {}: {error}", path.display()));
+                        let value = reading.memory.value(values, &path);
                         self.watched.push(path);
-                        // Files end with a line break that is no part of a key.
-                        read.map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
+                        value
                     }
                 };
-                match value {
-                    Ok(value) => {
-                        payload.values.insert(substitution.key.clone(), Secret::new(value));
+                let value = match value {
+                    Ok(value) => Some(value),
+                    Err((problem, Some(last))) => {
+                        let message = format!("{problem}; its last value stays in force");
+                        substitution.at.error("substitution", message);
+                        Some(last)
                     }
                     // The literal value stays, as it does elsewhere.
-                    Err(message) => substitution.at.warning("substitution", message),
+                    Err((problem, None)) => {
+                        substitution.at.warning("substitution", problem);
+                        None
+                    }
+                };
+                if let Some(value) = value {
+                    payload.values.insert(substitution.key.clone(), value);
                 }
             }
         }
@@ -201,7 +270,7 @@ impl Loaded {
 
     /// Two resources of one name: the later one is left out.
     fn refuse_duplicates(&mut self) {
-        let mut seen: std::collections::HashMap<_, At> = std::collections::HashMap::new();
+        let mut seen: HashMap<_, At> = HashMap::new();
         self.resources.retain(|named| {
             let metadata = &named.metadata;
             let key = (named.kind, metadata.namespace.clone(), metadata.name.clone());
@@ -218,13 +287,6 @@ impl Loaded {
             false
         });
     }
-}
-
-fn read_bounded(path: &Path) -> std::io::Result<String> {
-    if std::fs::metadata(path)?.len() > MAX_FILE {
-        return Err(std::io::Error::other("too large"));
-    }
-    std::fs::read_to_string(path)
 }
 
 /// Marks every literal secret of a document before anything about it can be reported. Where

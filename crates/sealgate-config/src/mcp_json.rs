@@ -5,6 +5,7 @@ use sealgate_aws::Secret;
 use sealgate_aws::identity::AssumeRole;
 
 use crate::finding::Severity;
+use crate::memory::SERVER;
 use crate::read::{Field, Object, Shape, header_name};
 use crate::report::At;
 use crate::url::Url;
@@ -42,22 +43,28 @@ const FIELDS: [&str; 10] =
 pub(crate) const SHOWN: &[&str] =
     &["type", "url", "includeTools", "command", "cwd", "disabled", "aws"];
 
-/// Reads a document with `mcpServers`.
-pub(crate) fn read(document: &Field<'_>) -> Option<McpServers> {
+/// The place of `mcpServers`, and each server with its name.
+pub(crate) fn open<'a>(
+    document: &Field<'a>,
+) -> Option<(At, impl Iterator<Item = (&'a str, Field<'a>)> + use<'a>)> {
     let at = document.at.of_resource("mcp.json");
     let root = Field::root(document.node(), &at).open_object()?;
     let field = root.required("mcpServers")?;
-    let at = field.at.clone();
-    let report = at.report().clone();
-    let mut servers = Vec::new();
-    for (name, server) in field.open_object()?.fields() {
-        let before = report.errors();
-        let read = read_server(name, &server);
-        let failed = report.errors() != before;
-        report.forgive(before);
-        servers.extend(read.filter(|_| !failed));
-    }
-    Some(McpServers { at, servers })
+    let servers = field.open_object()?.into_fields().map(|(name, server)| {
+        let label = format!("{SERVER}{name}");
+        (name, server.of_resource(&label))
+    });
+    Some((field.at, servers))
+}
+
+/// Reads one server; its errors cost only itself.
+pub(crate) fn read_alone(name: &str, field: &Field<'_>) -> Option<McpServer> {
+    let report = field.at.report();
+    let before = report.errors();
+    let read = read_server(name, field);
+    let failed = report.errors() != before;
+    report.forgive(before);
+    read.filter(|_| !failed)
 }
 
 fn read_server(name: &str, field: &Field<'_>) -> Option<McpServer> {

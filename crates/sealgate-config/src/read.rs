@@ -55,6 +55,11 @@ impl<'a> Field<'a> {
         Self { node, at: at.at(first_span(node)) }
     }
 
+    /// The same field, as part of `resource`.
+    pub(crate) fn of_resource(self, resource: &str) -> Self {
+        Self { at: self.at.of_resource(resource), ..self }
+    }
+
     /// A map with these fields and no others.
     pub(crate) fn object(&self, allowed: &[&str]) -> Option<Object<'a>> {
         let object = self.open_object()?;
@@ -287,6 +292,12 @@ impl<'a> Object<'a> {
     /// Reports a broken CEL rule on this object.
     pub(crate) fn broken(&self, message: &str) {
         self.at.invalid("rule", format!("Invalid value: \"object\": {message}"));
+    }
+
+    /// As [`Object::fields`], for callers that outlive the object.
+    pub(crate) fn into_fields(self) -> impl Iterator<Item = (&'a str, Field<'a>)> {
+        let entries = self.entries.iter().filter(|entry| !entry.value.is_null());
+        entries.map(move |entry| (entry.key.as_str(), self.enter(entry)))
     }
 
     fn enter(&self, entry: &'a Entry) -> Field<'a> {

@@ -1,18 +1,26 @@
 //! Findings in the making: places in the tree in, sorted and positioned [`Finding`]s out.
 
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::rc::Rc;
 
 use crate::finding::{Finding, Place, Severity};
+use crate::memory::Unit;
 use crate::text::SourceText;
 
 /// Everything found so far.
 #[derive(Default)]
 pub(crate) struct Report {
-    files: RefCell<Vec<Rc<SourceText>>>,
+    files: RefCell<Vec<File>>,
     drafts: RefCell<Vec<Draft>>,
     errors: Cell<usize>,
+}
+
+/// A source, or what it was before.
+struct File {
+    text: Rc<SourceText>,
+    earlier: bool,
 }
 
 /// A finding whose line and column are not computed yet.
@@ -22,7 +30,30 @@ struct Draft {
     code: &'static str,
     message: String,
     help: Option<String>,
-    spot: Option<Spot>,
+    spot: Spotted,
+}
+
+/// Where a finding is.
+#[derive(Clone, PartialEq)]
+enum Spotted {
+    Nowhere,
+    /// A file of which there is no text.
+    Unread(String),
+    At(Spot),
+}
+
+/// A finding, what it is about, and whether it is about an earlier text.
+pub(crate) struct Found {
+    pub(crate) finding: Finding,
+    pub(crate) unit: Option<Unit>,
+    pub(crate) earlier: bool,
+}
+
+/// What is wrong with one part of the sources, without the places, which an edit may move.
+#[derive(Default)]
+pub(crate) struct Errors {
+    pub(crate) codes: BTreeSet<&'static str>,
+    pub(crate) messages: BTreeSet<String>,
 }
 
 #[derive(Clone, PartialEq)]
@@ -47,9 +78,9 @@ impl Report {
     const MOST: usize = 1000;
 
     /// Adds a source and gives the place of its beginning.
-    pub(crate) fn open(self: &Rc<Self>, text: Rc<SourceText>) -> At {
+    pub(crate) fn open(self: &Rc<Self>, text: Rc<SourceText>, earlier: bool) -> At {
         let mut files = self.files.borrow_mut();
-        files.push(text);
+        files.push(File { text, earlier });
         let file = files.len() - 1;
         let spot = Spot { file, span: 0..0, resource: Rc::from(""), field: String::new() };
         At { report: Rc::clone(self), spot }
@@ -57,7 +88,14 @@ impl Report {
 
     /// Reports something that has no place in a source.
     pub(crate) fn anywhere(&self, severity: Severity, code: &'static str, message: String) {
-        self.push(Draft { severity, code, message, help: None, spot: None });
+        self.push(Draft { severity, code, message, help: None, spot: Spotted::Nowhere });
+    }
+
+    /// Reports a file that cannot be read.
+    pub(crate) fn unreadable(&self, file: &str, message: String) {
+        let spot = Spotted::Unread(file.to_owned());
+        let (severity, code) = (Severity::Error, "unreadable");
+        self.push(Draft { severity, code, message, help: None, spot });
     }
 
     /// How many errors there are; a larger number later means that something failed in between.
@@ -70,12 +108,29 @@ impl Report {
         self.errors.set(before);
     }
 
+    /// The errors so far, by what they are about.
+    pub(crate) fn by_unit(&self) -> BTreeMap<Unit, Errors> {
+        let files = self.files.borrow();
+        let mut by_unit: BTreeMap<Unit, Errors> = BTreeMap::new();
+        for draft in self.drafts.borrow().iter() {
+            if draft.severity != Severity::Error {
+                continue;
+            }
+            let Some(unit) = draft.spot.unit(&files) else { continue };
+            let errors = by_unit.entry(unit).or_default();
+            errors.codes.insert(draft.code);
+            errors.messages.insert(without_indices(&draft.message));
+        }
+        by_unit
+    }
+
     /// Gives every finding in source order.
-    pub(crate) fn finish(&self, strict: bool) -> Vec<Finding> {
+    pub(crate) fn finish(&self, strict: bool) -> Vec<Found> {
         let files = self.files.borrow();
         let mut drafts = self.drafts.take();
-        drafts.sort_by_key(|draft| {
-            draft.spot.as_ref().map_or((usize::MAX, 0), |spot| (spot.file, spot.span.start))
+        drafts.sort_by_key(|draft| match &draft.spot {
+            Spotted::At(spot) => (spot.file, spot.span.start),
+            _ => (usize::MAX, 0),
         });
         drafts
             .into_iter()
@@ -84,9 +139,17 @@ impl Report {
                     Severity::Warning if strict => Severity::Error,
                     severity => severity,
                 };
-                let place = draft.spot.and_then(|spot| place(files.get(spot.file)?, spot));
+                let unit = draft.spot.unit(&files);
+                let (earlier, place) = match draft.spot {
+                    Spotted::At(spot) => match files.get(spot.file) {
+                        Some(file) => (file.earlier, Some(place(&file.text, spot))),
+                        None => (false, None),
+                    },
+                    _ => (false, None),
+                };
                 let Draft { code, message, help, .. } = draft;
-                Finding { severity, code, message, help, place }
+                let finding = Finding { severity, code, message, help, kept: false, place };
+                Found { finding, unit, earlier }
             })
             .collect()
     }
@@ -102,9 +165,9 @@ impl Report {
     }
 }
 
-fn place(file: &Rc<SourceText>, spot: Spot) -> Option<Place> {
+fn place(file: &SourceText, spot: Spot) -> Place {
     let (line, column) = file.position(spot.span.start);
-    Some(Place {
+    Place {
         file: file.name.clone(),
         line,
         column,
@@ -112,7 +175,32 @@ fn place(file: &Rc<SourceText>, spot: Spot) -> Option<Place> {
         span: spot.span,
         resource: spot.resource.to_string(),
         field: spot.field,
-    })
+    }
+}
+
+/// `spec.backendRefs[0]` and `spec.backendRefs[1]` are the same place after an edit above them.
+fn without_indices(message: &str) -> String {
+    let mut inside = false;
+    let kept = message.chars().filter(|&c| {
+        inside = c == '[' || (inside && c.is_ascii_digit());
+        !(inside && c != '[')
+    });
+    kept.collect()
+}
+
+// === impl Spotted ===
+
+impl Spotted {
+    /// The smallest part of the sources that this is in.
+    fn unit(&self, files: &[File]) -> Option<Unit> {
+        match self {
+            Self::Nowhere => None,
+            Self::Unread(file) => Some(Unit::file(file)),
+            Self::At(spot) => {
+                files.get(spot.file).map(|file| Unit::of(&file.text.name, &spot.resource))
+            }
+        }
+    }
 }
 
 // === impl At ===
@@ -174,15 +262,15 @@ impl At {
     /// `file:line` of this place, for messages about another one.
     pub(crate) fn named(&self) -> String {
         let files = self.report.files.borrow();
-        files.get(self.spot.file).map_or_else(String::new, |file| {
-            format!("{}:{}", file.name, file.position(self.spot.span.start).0)
+        files.get(self.spot.file).map_or_else(String::new, |File { text, .. }| {
+            format!("{}:{}", text.name, text.position(self.spot.span.start).0)
         })
     }
 
     /// Hides the value at `span` in everything that is shown.
     pub(crate) fn mask(&self, span: Range<usize>) {
         if let Some(file) = self.report.files.borrow().get(self.spot.file) {
-            file.mask(span);
+            file.text.mask(span);
         }
     }
 
@@ -206,7 +294,8 @@ impl At {
         message: String,
         help: Option<String>,
     ) {
-        self.report.push(Draft { severity, code, message, help, spot: Some(self.spot.clone()) });
+        let spot = Spotted::At(self.spot.clone());
+        self.report.push(Draft { severity, code, message, help, spot });
     }
 
     /// Reports in the API server's form: `path: text`.

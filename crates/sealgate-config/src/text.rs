@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use zeroize::Zeroizing;
+use crate::gather::Content;
 
 /// One source's text as it stood in the file, with what must never be shown marked.
 pub(crate) struct SourceText {
     /// As people named it.
     pub(crate) name: String,
-    text: Zeroizing<String>,
+    text: Content,
     lines: Vec<usize>,
     masks: RefCell<Vec<Range<usize>>>,
 }
@@ -27,11 +27,11 @@ impl SourceText {
     /// Bytes shown on either side of a place in a long line.
     const WINDOW: usize = 160;
 
-    pub(crate) fn new(name: String, text: String) -> Self {
+    pub(crate) fn new(name: String, text: Content) -> Self {
         let lines = std::iter::once(0)
             .chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(i, _)| i + 1))
             .collect();
-        Self { name, text: Zeroizing::new(text), lines, masks: RefCell::default() }
+        Self { name, text, lines, masks: RefCell::default() }
     }
 
     /// Never show these bytes.

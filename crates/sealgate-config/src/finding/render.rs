@@ -30,6 +30,9 @@ pub(super) fn render(finding: &Finding, color: bool) -> String {
         }
         None => report.push(Group::with_title(title)),
     }
+    if finding.kept {
+        report.push(Group::with_title(Level::NOTE.secondary_title(super::KEPT)));
+    }
     if let Some(help) = &finding.help {
         report.push(Group::with_title(Level::HELP.secondary_title(help.as_str())));
     }

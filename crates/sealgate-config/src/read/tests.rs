@@ -1,4 +1,5 @@
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{Field, Shape, rule};
 use crate::report::Report;
@@ -9,12 +10,14 @@ use crate::tree::parse;
 /// Reads `text` with `read` and gives what was found.
 fn found(text: &str, read: impl FnOnce(Field<'_>)) -> Vec<String> {
     let report = Rc::new(Report::default());
-    let at = report.open(Rc::new(SourceText::new("x.yaml".into(), text.into())));
+    let at = report
+        .open(Rc::new(SourceText::new("x.yaml".into(), Arc::new(text.to_owned().into()))), false);
     let parsed = parse(&Held::new(text), &|_| None);
     read(Field::root(&parsed.documents[0], &at));
     report
         .finish(false)
         .into_iter()
+        .map(|found| found.finding)
         .map(|finding| match finding.help {
             Some(help) => format!("{} ({help})", finding.message),
             None => finding.message,

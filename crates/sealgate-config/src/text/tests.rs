@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use super::SourceText;
 
 fn text(text: &str) -> SourceText {
-    SourceText::new("x.yaml".to_owned(), text.to_owned())
+    SourceText::new("x.yaml".to_owned(), Arc::new(text.to_owned().into()))
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod hostile;
 mod kitchen_sink;
 mod mcp_json;
 mod messages;
+mod reload;
 mod rendering;
 mod resolution;
 mod secrets;

@@ -1,4 +1,5 @@
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::check;
 use crate::report::Report;
@@ -6,9 +7,11 @@ use crate::text::SourceText;
 
 fn run(text: &str, signed: bool) -> Result<String, String> {
     let report = Rc::new(Report::default());
-    let at = report.open(Rc::new(SourceText::new("x".into(), text.into())));
-    check(text, &at, signed)
-        .ok_or_else(|| report.finish(false).first().map(|f| f.message.clone()).unwrap_or_default())
+    let at =
+        report.open(Rc::new(SourceText::new("x".into(), Arc::new(text.to_owned().into()))), false);
+    check(text, &at, signed).ok_or_else(|| {
+        report.finish(false).first().map(|f| f.finding.message.clone()).unwrap_or_default()
+    })
 }
 
 #[test]
