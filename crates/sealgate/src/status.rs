@@ -80,7 +80,7 @@ impl Status for State {
                     name: backend.name.to_string(),
                     target: backend.url(),
                     seal: backend.seal_kind().to_owned(),
-                    trouble: None,
+                    trouble: backend.trouble(),
                 })
                 .collect(),
         });

@@ -184,7 +184,9 @@ fn sign(context: &Context<'_>, url: &Url, settings: &AwsSettings, at: &At) -> Op
 
 /// The host's first label that says something, as a name that no separator is part of.
 fn backend_name(host: &str) -> String {
-    let label = host.split('.').next().unwrap_or_default();
+    // An address says nothing by its first number alone.
+    let is_address = host.parse::<std::net::IpAddr>().is_ok();
+    let label = if is_address { host } else { host.split('.').next().unwrap_or_default() };
     let name: String =
         label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     if name.trim_matches('-').is_empty() { "server".to_owned() } else { name }

@@ -10,6 +10,7 @@ use sealgate_mcp::envelope::span;
 use sealgate_mcp::era::Era;
 use sealgate_mcp::session::{BackendSession, ClientFacts, SessionToken};
 use sealgate_mcp::splice::Splice;
+use sealgate_mcp::translate;
 use sealgate_mcp::version::{Version, negotiate_legacy};
 use serde::Deserialize;
 use serde_json::json;
@@ -109,7 +110,8 @@ fn merge(
     let mut result = format!(
         r#"{{"protocolVersion":"{}","capabilities":{},"serverInfo":{}"#,
         version.as_str(),
-        capability::merge(&capabilities),
+        // A task's id does not tell whose it is, so tasks are for routes with one backend.
+        translate::without(&capability::merge(&capabilities), |key| key == "tasks"),
         json!({ "name": "sealgate", "version": env!("CARGO_PKG_VERSION") }),
     );
     if let Some(text) = capability::merge_instructions(&instructions) {

@@ -45,6 +45,15 @@ impl BackendPlan {
         format!("{authority}{} (connects to {})", self.target.path(), self.origin.peer())
     }
 
+    /// What is wrong with it at the moment, for people.
+    pub fn trouble(&self) -> Option<String> {
+        match self.health.failures() {
+            0 => None,
+            1 => Some("could not be reached the last time".to_owned()),
+            count => Some(format!("could not be reached the last {count} times")),
+        }
+    }
+
     /// What kind of credentials its requests carry.
     pub fn seal_kind(&self) -> &'static str {
         self.seal.kind()
