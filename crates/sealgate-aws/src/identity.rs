@@ -1,6 +1,7 @@
 //! Enters the description of where credentials come from, leaves credentials that are fresh
 //! whenever they are asked for. One background task refreshes; no request ever waits for STS.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -10,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
+mod caller;
 mod chain;
 mod error;
 mod refresh;
@@ -20,6 +22,7 @@ mod sts;
 mod text;
 mod watched;
 
+pub use caller::{Caller, caller};
 pub use error::{IdentityError, Tried};
 pub use spec::{AssumeRole, IdentitySpec, ProfileFiles, Source};
 
@@ -58,6 +61,10 @@ pub struct IdentityStatus {
     pub failures: u32,
     /// The generation of the keys in use.
     pub generation: u64,
+    /// Successful attempts since the start.
+    pub refreshes: u64,
+    /// Failed attempts since the start, by the code of the error.
+    pub refusals: Vec<(&'static str, u64)>,
 }
 
 /// What the background task and the users of an identity share.
@@ -84,6 +91,8 @@ struct State {
     refreshed_at: Option<SystemTime>,
     attempted_at: Option<SystemTime>,
     next_refresh_at: Option<SystemTime>,
+    refreshes: u64,
+    refusals: BTreeMap<&'static str, u64>,
 }
 
 impl Identity {
@@ -175,6 +184,8 @@ impl Identity {
             last_error: state.error.clone(),
             failures: state.failures,
             generation: state.generation,
+            refreshes: state.refreshes,
+            refusals: state.refusals.iter().map(|(&code, &count)| (code, count)).collect(),
         }
     }
 

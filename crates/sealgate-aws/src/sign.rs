@@ -25,6 +25,7 @@ use asymmetric::AsymmetricKey;
 use canonical::Canonical;
 use date::Timestamp;
 pub use explain::Explanation;
+pub(crate) use explain::MASK;
 use key::DayKey;
 pub use query::canonical_query;
 

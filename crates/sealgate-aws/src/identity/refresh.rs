@@ -60,10 +60,12 @@ async fn attempt(shared: &Shared) {
             state.refreshed_at = Some(now);
             state.error = None;
             state.failures = 0;
+            state.refreshes += 1;
             tracing::debug!(identity = %shared.spec, generation = state.generation, "credentials fetched");
         }
         Err(error) => {
             state.failures = state.failures.saturating_add(1);
+            *state.refusals.entry(error.code()).or_default() += 1;
             let pause = jittered(pause_after(state.failures));
             state.next_refresh_at = Some(now + pause);
             tracing::warn!(

@@ -17,7 +17,7 @@ const SESSION_NAME: &str = "sealgate";
 
 /// An STS to talk to: region, endpoint, proxies and limits of patience.
 pub(super) struct Sts {
-    settings: Builder,
+    pub(super) settings: Builder,
 }
 
 impl Sts {
@@ -137,7 +137,7 @@ fn received(
     Ok(credentials)
 }
 
-fn refusal<E, R>(asked: &str, error: &SdkError<E, R>) -> IdentityError
+pub(super) fn refusal<E, R>(asked: &str, error: &SdkError<E, R>) -> IdentityError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: std::fmt::Debug,

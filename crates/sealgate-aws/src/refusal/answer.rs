@@ -4,6 +4,8 @@
 use http::HeaderMap;
 use serde_json::Value;
 
+use crate::sign::MASK;
+
 /// No error of AWS's own is longer; what is longer comes from an application.
 const LONGEST_BODY: usize = 64 * 1024;
 const LONGEST_MESSAGE: usize = 2048;
@@ -25,7 +27,7 @@ pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Answer {
     };
     Answer {
         code: header.filter(|code| !code.is_empty()).or(found.code),
-        message: found.message.map(shortened),
+        message: found.message.map(|message| shortened(without_tokens(message))),
     }
 }
 
@@ -67,6 +69,34 @@ fn unescaped(text: &str) -> String {
         .replace("&lt;", "<")
         .replace("&gt;", ">")
         .replace("&amp;", "&")
+}
+
+/// AWS repeats the canonical request where a signature is wrong, the session token with it.
+fn without_tokens(message: String) -> String {
+    const MARK: &str = "x-amz-security-token";
+    // Upper and lower case are as long, so that places in one are places in the other.
+    let lower = message.to_ascii_lowercase();
+    let mut out = String::with_capacity(message.len());
+    let mut kept = 0;
+    for (at, _) in lower.match_indices(MARK) {
+        let value = at + MARK.len();
+        let separator = lower[value..].bytes().next();
+        if value <= kept || !matches!(separator, Some(b':' | b'=')) {
+            continue;
+        }
+        let text = &message[value + 1..];
+        let value = value + 1 + (text.len() - text.trim_start_matches(' ').len());
+        let end = message[value..]
+            .find(|c: char| c.is_ascii_whitespace() || matches!(c, '&' | '\'' | '"' | '\\'))
+            .map_or(message.len(), |length| value + length);
+        out.push_str(&message[kept..value]);
+        if end > value {
+            out.push_str(MASK);
+        }
+        kept = end;
+    }
+    out.push_str(&message[kept..]);
+    out
 }
 
 fn shortened(mut message: String) -> String {

@@ -169,3 +169,15 @@ fn small_differences_and_slow_answers_teach_nothing() {
     assert!(!offset.learn(&HeaderMap::new(), early, early));
     assert!(!offset.learn(&date, SystemTime::now(), SystemTime::now() - Duration::from_secs(9)));
 }
+
+#[test]
+fn the_token_that_aws_repeats_is_masked() {
+    let body = "{\"__type\":\"SignatureDoesNotMatch\",\"message\":\"The Canonical String for this \
+                request should have been\\n'POST\\n/mcp\\n\\nhost:a\\nX-Amz-Security-Token:se/cr+et==\\n\
+                x-amz-date:1\\n\\nhost;x-amz-security-token\\nabc' and ?a=b&x-amz-security-token=other&c\"}";
+    let message = refusal(403, &[], body).message.unwrap();
+    assert!(!message.contains("se/cr+et") && !message.contains("other"), "{message}");
+    assert!(message.contains("X-Amz-Security-Token:[redacted]\nx-amz-date:1\n"), "{message}");
+    assert!(message.contains("x-amz-security-token=[redacted]&c"), "{message}");
+    assert!(message.contains("host;x-amz-security-token\nabc'"), "{message}");
+}

@@ -9,15 +9,37 @@ use super::date::Timestamp;
 use super::headers::Signed;
 use super::{SignError, SignRequest, Signer};
 
+/// What stands for a secret.
+pub(crate) const MASK: &str = "[redacted]";
+
 /// The texts behind one signature.
 ///
-/// Mind that the canonical request holds the session token in clear, as it must.
+/// Mind that the canonical request holds the session token in clear, as it must; print
+/// [`without_secrets`](Self::without_secrets) instead.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Explanation {
     /// The canonical request.
     pub canonical_request: String,
     /// The string to sign.
     pub string_to_sign: String,
+}
+
+impl Explanation {
+    /// The same texts, fit for logs and people: values that let others act (the session token of
+    /// the credentials, the id of an MCP session) are masked, and so are those of `headers` that
+    /// are marked as sensitive.
+    pub fn without_secrets(mut self, headers: &HeaderMap) -> Self {
+        let secret = |name: &str| {
+            matches!(name, "x-amz-security-token" | "mcp-session-id" | "authorization")
+                || headers.get_all(name).iter().any(HeaderValue::is_sensitive)
+        };
+        let lines = self.canonical_request.split('\n').map(|line| match line.split_once(':') {
+            Some((name, _)) if is_name(name) && secret(name) => format!("{name}:{MASK}"),
+            _ => line.to_owned(),
+        });
+        self.canonical_request = lines.collect::<Vec<_>>().join("\n");
+        self
+    }
 }
 
 impl Signer {
@@ -51,4 +73,9 @@ impl Signer {
             string_to_sign: text(canonical.string_to_sign(&time, &day)),
         })
     }
+}
+
+/// Whether it can be a header name: paths and queries have other characters.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }

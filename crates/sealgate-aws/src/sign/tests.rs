@@ -251,3 +251,23 @@ fn one_signer_signs_on_many_threads() {
     });
     assert!(signer.sign(request("/"), SystemTime::now(), &mut HeaderMap::new()).is_ok());
 }
+
+#[test]
+fn an_explanation_can_be_shown_without_what_lets_others_act() {
+    let keys = signer().credentials().clone().with_session_token("the-token");
+    let signer = Signer::new(keys, Scope::new("us-east-1", "service"));
+    let mut headers = HeaderMap::new();
+    headers.insert("mcp-session-id", HeaderValue::from_static("the-session"));
+    let mut own = HeaderValue::from_static("the-own");
+    own.set_sensitive(true);
+    headers.insert("x-amz-own", own);
+    let explained = signer.explain(request("/a:b?c=d"), UNIX_EPOCH + NOON, &headers).unwrap();
+    assert!(explained.canonical_request.contains("x-amz-security-token:the-token\n"));
+    let shown = explained.clone().without_secrets(&headers);
+    for secret in ["the-token", "the-session", "the-own"] {
+        assert!(!shown.canonical_request.contains(secret), "{}", shown.canonical_request);
+    }
+    assert!(shown.canonical_request.contains("x-amz-security-token:[redacted]\n"));
+    assert!(shown.canonical_request.starts_with("POST\n/a%3Ab\nc=d\n"));
+    assert_eq!(shown.string_to_sign, explained.string_to_sign);
+}
