@@ -1,11 +1,15 @@
 //! Server-sent events: chunks of a stream → [`Event`]s, and messages → the text of events (WHATWG
 //! HTML, server-sent events). An event's data that stands on one line of one chunk is not copied.
+//! Large events can be taken in pieces, so that they need not be held.
 
+mod pieces;
 mod write;
+
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-pub use write::{KEEP_ALIVE, write_event, write_priming};
+pub use write::{KEEP_ALIVE, PieceWriter, write_event, write_priming};
 
 /// One event. Unlike browsers, this reader also hands out events without data: the priming events
 /// of MCP 2025-11-25 carry an id, and `retry`, and nothing to parse.
@@ -29,10 +33,28 @@ pub enum SseFault {
     TooLarge(usize),
 }
 
+/// What [`Decoder::next_part`] hands out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// An event that is all there.
+    Event(Event),
+    /// The next bytes of the data of an event that is too large to be held.
+    Data(Bytes),
+    /// The end of such an event: all of it but its data.
+    End(Event),
+}
+
 /// Reads a stream: push chunks, take events.
 #[derive(Debug)]
 pub struct Decoder {
     limit: usize,
+    /// An event that needs more than this held while the next chunk is awaited goes out in pieces.
+    hold: usize,
+    /// The event so far goes out in pieces.
+    is_piecewise: bool,
+    /// In the middle of a data line whose start went out.
+    is_in_line: bool,
+    pieces: VecDeque<Bytes>,
     chunk: Bytes,
     /// Start of a line whose end has not come yet.
     partial: Vec<u8>,
@@ -65,6 +87,10 @@ impl Decoder {
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
+            hold: usize::MAX,
+            is_piecewise: false,
+            is_in_line: false,
+            pieces: VecDeque::new(),
             chunk: Bytes::new(),
             partial: Vec::new(),
             after_return: false,
@@ -86,26 +112,45 @@ impl Decoder {
         };
     }
 
-    /// The next event that is complete. An event that the stream breaks off in never is.
+    /// The next event that is complete. An event that the stream breaks off in never is. Of a
+    /// decoder [`Decoder::in_pieces`], take parts instead.
     #[expect(clippy::should_implement_trait, reason = "more may come after None")]
     pub fn next(&mut self) -> Option<Result<Event, SseFault>> {
+        loop {
+            match self.next_part()? {
+                Ok(Part::Event(event)) => return Some(Ok(event)),
+                Ok(Part::Data(_) | Part::End(_)) => {}
+                Err(fault) => return Some(Err(fault)),
+            }
+        }
+    }
+
+    /// The next event that is complete, or the next piece of one that is too large to be held.
+    pub fn next_part(&mut self) -> Option<Result<Part, SseFault>> {
         while !self.is_broken {
-            let line = self.line()?;
-            let event = if line.is_empty() { self.dispatch() } else { self.field(&line) };
+            if let Some(piece) = self.piece() {
+                return Some(Ok(Part::Data(piece)));
+            }
+            let Some(line) = self.line() else {
+                self.hand_out();
+                return self.pieces.pop_front().map(|piece| Ok(Part::Data(piece)));
+            };
+            let part = if line.is_empty() { self.dispatch() } else { self.field(&line) };
             let held = self.lines.len() + self.event.data.len() + self.partial.len();
-            if event.is_err() || held > self.limit {
+            if part.is_err() || held > self.limit {
                 break;
             }
-            if let Ok(Some(event)) = event {
-                return Some(Ok(event));
+            if let Ok(Some(part)) = part {
+                return Some(Ok(part));
             }
         }
         self.break_off()
     }
 
     /// Ends the stream with a fault, once.
-    fn break_off(&mut self) -> Option<Result<Event, SseFault>> {
+    fn break_off(&mut self) -> Option<Result<Part, SseFault>> {
         let fault = SseFault::TooLarge(self.limit);
+        self.pieces.clear();
         (self.chunk, self.partial, self.lines) = (Bytes::new(), Vec::new(), Vec::new());
         (!std::mem::replace(&mut self.is_broken, true)).then_some(Err(fault))
     }
@@ -113,6 +158,9 @@ impl Decoder {
     /// The next whole line, without its end; keeps the start of one that is not whole. A line
     /// above the limit is cut to just above it, for [`Decoder::next`] to see.
     fn line(&mut self) -> Option<Bytes> {
+        if self.is_in_line {
+            return None;
+        }
         if self.after_return && !self.chunk.is_empty() {
             self.after_return = false;
             if self.chunk[0] == b'\n' {
@@ -141,7 +189,7 @@ impl Decoder {
     }
 
     /// Takes one line that is not blank.
-    fn field(&mut self, line: &Bytes) -> Result<Option<Event>, SseFault> {
+    fn field(&mut self, line: &Bytes) -> Result<Option<Part>, SseFault> {
         if line.len() > self.limit + "data: ".len() {
             return Err(SseFault::TooLarge(self.limit));
         }
@@ -152,9 +200,8 @@ impl Decoder {
         }
         let value = line.slice(start..);
         match &line[..colon] {
-            b"data" => {
-                self.data(value);
-            }
+            b"data" if self.is_piecewise => self.data_piece(value),
+            b"data" => self.data(value),
             b"event" => self.event.event = Some(value),
             b"id" if memchr::memchr(0, &value).is_none() => self.event.id = Some(value),
             b"retry" if value.iter().all(u8::is_ascii_digit) => {
@@ -180,17 +227,20 @@ impl Decoder {
         self.lines.extend_from_slice(&value);
     }
 
-    fn dispatch(&mut self) -> Result<Option<Event>, SseFault> {
+    fn dispatch(&mut self) -> Result<Option<Part>, SseFault> {
         let mut event = std::mem::take(&mut self.event);
         let has_fields = std::mem::take(&mut self.has_fields);
         self.has_data = false;
+        if std::mem::take(&mut self.is_piecewise) {
+            return Ok(Some(Part::End(event)));
+        }
         if !self.lines.is_empty() {
             event.data = std::mem::take(&mut self.lines).into();
         }
         if event.data.len() > self.limit {
             return Err(SseFault::TooLarge(self.limit));
         }
-        Ok(has_fields.then_some(event))
+        Ok(has_fields.then_some(Part::Event(event)))
     }
 }
 

@@ -31,6 +31,22 @@ fn ids_that_are_not_ours_are_none() {
     assert_eq!(last.write(), None);
 }
 
+#[test]
+fn the_stream_of_one_request_names_it() {
+    let mut last = LastEvents::answering("\"17;a\"", "\"x, y\"");
+    assert_eq!(last.write(), None);
+    last.note(1, "e;7");
+    let text = last.write().unwrap();
+    assert_eq!(text, "1.e%3B7;\"17%3Ba\";\"x%2C%20y\"");
+    let read = LastEvents::read(&text).unwrap();
+    assert_eq!(read, last);
+    assert_eq!(&*read.request().unwrap().client, "\"x, y\"");
+    assert_eq!(read.places().collect::<Vec<_>>(), [1]);
+    for forged in ["0.a;1", "0.a;1;2;3", "0.a;1;{}", "0.a;1;\"", "0.a;;1", ";1;2", "0.a;1;1,2"] {
+        assert_eq!(LastEvents::read(forged), None, "{forged}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_ids_read_back(ids in prop::collection::btree_map(0usize..9, any::<String>(), 1..5)) {
@@ -48,7 +64,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_reading_panic(text in "[0-9.,%a-fé]{0,30}") {
+    fn no_text_makes_reading_panic(text in "[0-9.,;%a-fé]{0,30}") {
         let _ = LastEvents::read(&text);
     }
 }

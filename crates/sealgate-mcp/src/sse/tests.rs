@@ -129,3 +129,107 @@ proptest! {
         }
     }
 }
+
+/// The events of a decoder in pieces, put together again.
+fn decode_in_pieces(stream: &[u8], cuts: &[usize], hold: usize) -> (Vec<Event>, usize) {
+    let mut cuts: Vec<_> = cuts.iter().map(|cut| cut % (stream.len() + 1)).collect();
+    cuts.extend([0, stream.len()]);
+    cuts.sort_unstable();
+    let mut decoder = Decoder::new(1000).in_pieces(hold);
+    let (mut events, mut pieces, mut data) = (Vec::new(), 0, Vec::new());
+    for pair in cuts.windows(2) {
+        decoder.push(Bytes::copy_from_slice(&stream[pair[0]..pair[1]]));
+        while let Some(part) = decoder.next_part() {
+            match part.unwrap() {
+                Part::Event(event) => events.push(event),
+                Part::Data(piece) => {
+                    pieces += 1;
+                    data.extend_from_slice(&piece);
+                }
+                Part::End(event) => {
+                    events.push(Event { data: std::mem::take(&mut data).into(), ..event });
+                }
+            }
+        }
+    }
+    (events, pieces)
+}
+
+#[test]
+fn a_large_event_comes_in_pieces_and_keeps_its_id() {
+    let stream = format!(
+        "id: 7\r\ndata: {}\r\ndata: {}\r\n\r\ndata: 1\n\n",
+        "x".repeat(300),
+        "y".repeat(2000)
+    );
+    let cuts: Vec<_> = (0..stream.len()).step_by(50).collect();
+    let (events, pieces) = decode_in_pieces(stream.as_bytes(), &cuts, 100);
+    assert!(pieces > 40, "{pieces} pieces");
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[0].data.len(), 300 + 1 + 2000);
+    assert_eq!(events[0].id_text(), Some("7"));
+    assert_eq!(events[1], event("1"));
+}
+
+#[test]
+fn pieces_are_not_copied_and_not_limited() {
+    let mut decoder = Decoder::new(100).in_pieces(10);
+    decoder.push(Bytes::from_static(b"data: 0123456789"));
+    assert_eq!(decoder.next_part(), Some(Ok(Part::Data(Bytes::from_static(b"0123456789")))));
+    assert_eq!(decoder.next_part(), None);
+    for _ in 0..9 {
+        let chunk = Bytes::from_static(&[b'x'; 64]);
+        decoder.push(chunk.clone());
+        let Some(Ok(Part::Data(piece))) = decoder.next_part() else { panic!("no piece") };
+        assert_eq!(piece.as_ptr(), chunk.as_ptr());
+    }
+    assert!(decoder.is_within_event());
+    decoder.push(Bytes::from_static(b"\n\n"));
+    assert_eq!(decoder.next_part(), Some(Ok(Part::End(Event::default()))));
+    assert!(!decoder.is_within_event());
+}
+
+#[test]
+fn an_abandoned_event_gets_a_type_that_readers_pass_over() {
+    let mut writer = PieceWriter::default();
+    let mut out = writer.piece(Bytes::from_static(b"{\"a\":")).to_vec();
+    out.extend_from_slice(PieceWriter::abandon());
+    write_event(&mut out, None, b"{}");
+    let events = decode(&out, &[]);
+    assert_eq!(events.len(), 2);
+    assert!(!events[0].is_message() && events[1].is_message());
+}
+
+proptest! {
+    #[test]
+    fn pieces_make_the_same_events(
+        stream in "(\u{feff})?(data: |data|id|event|retry|:|: |xxxxxxx|é|7|\r|\n|\r\n){0,40}",
+        cuts in prop::collection::vec(any::<usize>(), 0..20),
+        hold in 0usize..30,
+    ) {
+        let whole = decode(stream.as_bytes(), &[]);
+        prop_assert_eq!(decode_in_pieces(stream.as_bytes(), &cuts, hold).0, whole);
+    }
+
+    #[test]
+    fn written_pieces_read_back(
+        data in "[a-z\r\n]{1,60}",
+        cuts in prop::collection::vec(any::<usize>(), 0..9),
+    ) {
+        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut % (data.len() + 1)).collect();
+        cuts.extend([0, data.len()]);
+        cuts.sort_unstable();
+        let mut writer = PieceWriter::default();
+        let mut out = Vec::new();
+        for pair in cuts.windows(2) {
+            let piece = Bytes::copy_from_slice(&data.as_bytes()[pair[0]..pair[1]]);
+            out.extend_from_slice(&writer.piece(piece));
+        }
+        out.extend_from_slice(&writer.end(Some("9")));
+        let events = decode(&out, &[]);
+        prop_assert_eq!(events.len(), 1);
+        let expected = data.replace("\r\n", "\n").replace('\r', "\n");
+        prop_assert_eq!(&events[0].data[..], expected.as_bytes());
+        prop_assert_eq!(events[0].id_text(), Some("9"));
+    }
+}
