@@ -77,11 +77,11 @@ impl Gathered {
     /// Which text stands where.
     pub(crate) fn names(&self) -> BTreeMap<&str, usize> {
         let texts = self.texts.iter().enumerate();
-        let name = |text| match text {
-            &Text::File { ref name, .. } => name.as_str(),
-            Text::Url(_) => "command line",
-        };
-        texts.map(|(index, text)| (name(text), index)).collect()
+        let named = texts.map(|(index, text)| match text {
+            Text::File { name, .. } => (name.as_str(), index),
+            Text::Url(_) => ("command line", index),
+        });
+        named.collect()
     }
 
     fn path(&mut self, path: &Path, memory: &Memory) {

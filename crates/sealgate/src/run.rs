@@ -1,7 +1,6 @@
 //! `sealgate run`: load, serve, follow the sources, drain on SIGTERM.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,24 +14,18 @@ pub(crate) fn run(arguments: &RunArguments) -> ExitCode {
 }
 
 async fn serve(arguments: &RunArguments) -> Result<(), Box<dyn std::error::Error>> {
-    let sources = arguments.sources.list();
-    let options = arguments.sources.options();
-    let outcome = sealgate_config::load(&sources, &options);
-    for finding in &outcome.findings {
-        crate::reload::log(finding);
-    }
+    let mut reloader = Reloader::load(arguments.sources.list(), arguments.sources.options());
+    let outcome = &reloader.running;
     if outcome.resolved.routes.is_empty() {
         return Err("nothing can be served; `sealgate check` shows why".into());
     }
-    let server = Server::start(&arguments.process, &outcome)?;
+    let server = Server::start(&arguments.process, outcome)?;
     if let Some(error) = server.listen_to_any(&outcome.resolved) {
         return Err(error.into());
     }
     server.open_admin(arguments.process.admin).await?;
     server.ready(outcome.resolved.routes.len());
 
-    let (gateway, state) = (Arc::clone(&server.gateway), Arc::clone(&server.state));
-    let mut reloader = Reloader::new(sources, options, outcome, gateway, state);
     let mut follow = Follow::start(reloader.watched());
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -44,10 +37,11 @@ async fn serve(arguments: &RunArguments) -> Result<(), Box<dyn std::error::Error
             _ = hang_up.recv() => {}
             () = follow.changed() => {}
         }
-        if let Some(resolved) = reloader.reload(server.metrics.process()).await {
+        let metrics = server.metrics.process();
+        if let Some(resolved) = reloader.reload(&server.gateway, &server.state, metrics).await {
             server.listen(&resolved);
-            follow.watch(reloader.watched());
         }
+        follow.watch(reloader.watched());
     }
     server.drain().await
 }
