@@ -16,6 +16,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http_body_util::Full;
+use sealgate_aws::sign::Explanation;
 
 use crate::fail::BackendError;
 use crate::upstream::Origin;
@@ -53,12 +54,13 @@ impl Seal {
 }
 
 impl Draft<'_> {
-    /// Puts the backend's credentials on the request, last of all, over the bytes that are sent.
+    /// Puts the backend's credentials on the request, last of all, over the bytes that are sent,
+    /// dated `now` by the local clock.
     ///
     /// # Errors
     /// [`BackendError::Credentials`] when no valid credentials are at hand,
     /// [`BackendError::Sign`] when the request cannot be put in canonical form.
-    pub(crate) fn seal(&self) -> Result<Sealed, BackendError> {
+    pub(crate) fn seal_at(&self, now: SystemTime) -> Result<Sealed, BackendError> {
         let backend = self.backend;
         let mut headers = self.headers();
         match &backend.seal {
@@ -71,7 +73,7 @@ impl Draft<'_> {
                 }
             }
             Seal::SigV4(sigv4) => {
-                sigv4.sign(self, SystemTime::now(), &mut headers)?;
+                sigv4.sign(self, now, &mut headers)?;
                 backend.metrics.signed();
             }
         }
@@ -80,6 +82,18 @@ impl Draft<'_> {
         *request.uri_mut() = backend.target.clone();
         *request.headers_mut() = headers;
         Ok(Sealed { origin: Arc::clone(&backend.origin), request })
+    }
+
+    /// The texts that a signature of `now` covers, secrets masked; `None` for backends that are
+    /// not signed for.
+    ///
+    /// # Errors
+    /// Those of [`Draft::seal_at`].
+    pub(crate) fn explain(&self, now: SystemTime) -> Result<Option<Explanation>, BackendError> {
+        match &self.backend.seal {
+            Seal::SigV4(sigv4) => sigv4.explain(self, now, &self.headers()).map(Some),
+            Seal::None | Seal::Headers { .. } => Ok(None),
+        }
     }
 }
 

@@ -50,8 +50,8 @@ impl State {
                 IdentityFacts {
                     name: status.description,
                     expires_at: status.expires_at,
-                    refreshes: status.generation,
-                    failures: status.failures.into(),
+                    refreshes: status.refreshes,
+                    failures: status.refusals,
                 }
             });
             facts.collect()

@@ -1,20 +1,24 @@
-//! Enters: a draft. Leaves: the response to it, sealed; sealed and sent once more where AWS
-//! refused the first seal for a reason that a fresh one cures.
+//! Enters: a draft. Leaves: the response to it, sealed; sealed and sent again where AWS refused
+//! the first seal for a reason that a fresh one cures, and later where the backend asked to wait.
+
+mod patience;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
+use sealgate_aws::identity::IdentityError;
 use sealgate_aws::refusal::{Refusal, RefusalKind};
 
 use super::answer;
 use crate::fail::BackendError;
 use crate::seal::{Draft, Seal, SigV4};
 use crate::upstream::{self, Pool, SendDeadlines};
+use patience::Patience;
 
 /// As much of a refusal as is read to understand it.
-const REFUSAL_LIMIT: usize = 16 * 1024;
+const REFUSAL_LIMIT: usize = 64 * 1024;
 
 /// A response, and as much of it as had to be read to understand it.
 pub(super) enum Sent {
@@ -22,6 +26,23 @@ pub(super) enum Sent {
     Streaming(Response<upstream::Body>),
     /// All of it has.
     Read(http::response::Parts, Bytes),
+}
+
+/// What has been tried on one request; each cure is tried once.
+#[derive(Default)]
+struct Cures {
+    credentials: bool,
+    clock: bool,
+}
+
+/// One attempt, to judge its refusal by.
+struct Attempt<'a> {
+    draft: &'a Draft<'a>,
+    sigv4: &'a SigV4,
+    /// Of the credentials that it was signed with.
+    generation: u64,
+    /// By the local clock, uncorrected.
+    signed_at: SystemTime,
 }
 
 impl Sent {
@@ -34,7 +55,7 @@ impl Sent {
     }
 
     /// The headers.
-    pub(super) fn headers(&self) -> &http::HeaderMap {
+    pub(super) fn headers(&self) -> &HeaderMap {
         match self {
             Self::Streaming(response) => response.headers(),
             Self::Read(head, _) => &head.headers,
@@ -42,64 +63,133 @@ impl Sent {
     }
 }
 
-/// Seals and sends. AWS refuses a bad signature before it runs anything, so that a second try
-/// cannot run a tool twice.
+/// Seals and sends. AWS refuses a bad signature, and what is too much, before it runs anything, so
+/// that another try cannot run a tool twice.
 pub(super) async fn send(
     pool: &Arc<Pool>,
     draft: &Draft<'_>,
     deadlines: SendDeadlines,
 ) -> Result<Sent, BackendError> {
-    let Seal::SigV4(sigv4) = &draft.backend.seal else {
-        return Ok(Sent::Streaming(pool.send(draft.seal()?, deadlines).await?));
+    let backend = draft.backend;
+    let sigv4 = match &backend.seal {
+        Seal::SigV4(sigv4) => Some(sigv4),
+        _ => None,
     };
-    let mut cured = false;
+    let mut patience = Patience::new(deadlines.first_byte);
+    let mut cures = Cures::default();
     loop {
-        sigv4.settled().await;
-        let generation = sigv4.identity.generation();
-        let started = SystemTime::now();
-        let response = pool.send(draft.seal()?, deadlines).await?;
-        if !may_be_refusal(response.status()) {
+        let generation = match sigv4 {
+            Some(sigv4) => {
+                sigv4.settled().await;
+                sigv4.identity.generation()
+            }
+            None => 0,
+        };
+        let signed_at = SystemTime::now();
+        let deadlines = SendDeadlines { first_byte: patience.left(), ..deadlines };
+        let response = pool.send(draft.seal_at(signed_at)?, deadlines).await?;
+        if !may_be_refusal(response.status(), sigv4.is_some()) {
             return Ok(Sent::Streaming(response));
         }
         let (head, body) = response.into_parts();
         let bytes = answer::read(body, REFUSAL_LIMIT).await.unwrap_or_default();
-        if answer::is_reply(&bytes) {
-            return Ok(Sent::Read(head, bytes));
-        }
         let Some(refusal) = Refusal::classify(head.status, &head.headers, &bytes) else {
             return Ok(Sent::Read(head, bytes));
         };
-        if !cured && cure(sigv4, &refusal, generation, started, &head.headers).await {
-            cured = true;
+        if let RefusalKind::Throttled { retry_after } = refusal.kind
+            && let Some(wait) = patience.wait(draft, retry_after)
+        {
+            backend.metrics.resent(refusal.code());
+            tracing::debug!(
+                backend = %backend.name, wait_ms = wait.as_millis(), "throttled; tried again later"
+            );
+            tokio::time::sleep(wait).await;
             continue;
         }
-        if refusal.kind == RefusalKind::Other && refusal.aws_code.is_none() {
+        let Some(sigv4) = sigv4 else { return Ok(Sent::Read(head, bytes)) };
+        // A JSON-RPC answer is the server's own: it has seen the request.
+        let no_word_of_aws = refusal.kind == RefusalKind::Other && refusal.aws_code.is_none();
+        if no_word_of_aws || answer::is_reply(&bytes) {
             return Ok(Sent::Read(head, bytes));
         }
-        return Err(BackendError::AwsRefused(Box::new(refusal)));
+        let attempt = Attempt { draft, sigv4, generation, signed_at };
+        if attempt.cured(&refusal, &head.headers, &mut cures).await? {
+            backend.metrics.resent(refusal.code());
+            continue;
+        }
+        attempt.explain(&refusal);
+        let identity = sigv4.identity.spec().to_string().into();
+        return Err(BackendError::AwsRefused { refusal: Box::new(refusal), identity });
     }
 }
 
-fn may_be_refusal(status: StatusCode) -> bool {
-    matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-}
-
-/// Does what may make the next seal a good one; tells whether it did anything.
-async fn cure(
-    sigv4: &SigV4,
-    refusal: &Refusal,
-    generation: u64,
-    started: SystemTime,
-    headers: &http::HeaderMap,
-) -> bool {
-    match refusal.kind {
-        RefusalKind::ExpiredToken | RefusalKind::InvalidClientToken => {
-            sigv4.identity.refresh_now(generation).await.is_ok()
-                && sigv4.identity.generation() != generation
-        }
-        RefusalKind::ClockSkew | RefusalKind::BadSignature => {
-            sigv4.clock.learn(headers, started, SystemTime::now())
-        }
+fn may_be_refusal(status: StatusCode, signed: bool) -> bool {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => true,
+        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => signed,
         _ => false,
     }
 }
+
+// === impl Attempt ===
+
+impl Attempt<'_> {
+    /// Does what may make the next seal a good one; tells whether it did anything.
+    ///
+    /// # Errors
+    /// The source of the credentials, where it says why there are no newer ones.
+    async fn cured(
+        &self,
+        refusal: &Refusal,
+        headers: &HeaderMap,
+        cures: &mut Cures,
+    ) -> Result<bool, BackendError> {
+        let identity = &self.sigv4.identity;
+        if matches!(refusal.kind, RefusalKind::ExpiredToken | RefusalKind::InvalidClientToken) {
+            if std::mem::replace(&mut cures.credentials, true) {
+                return Ok(false);
+            }
+            return match identity.refresh_now(self.generation).await {
+                Ok(_) => Ok(identity.generation() != self.generation),
+                Err(error @ IdentityError::Expired { .. }) => Err(BackendError::Credentials(error)),
+                // AWS's own words say more than that its neighbour could not be asked.
+                Err(_) => Ok(false),
+            };
+        }
+        if refusal.may_be_skew() && !std::mem::replace(&mut cures.clock, true) {
+            let learned = self.sigv4.clock.learn(headers, self.signed_at, SystemTime::now());
+            if learned {
+                tracing::warn!(
+                    backend = %self.draft.backend.name,
+                    offset_seconds = self.sigv4.clock.seconds(),
+                    "the clock of this machine differs from AWS's; signing by AWS's"
+                );
+            }
+            return Ok(learned);
+        }
+        Ok(false)
+    }
+
+    /// Writes what was signed to the log, to hold against what AWS says it read.
+    fn explain(&self, refusal: &Refusal) {
+        let about_signature = matches!(
+            refusal.kind,
+            RefusalKind::BadSignature | RefusalKind::ClockSkew | RefusalKind::WrongScope { .. }
+        );
+        if !about_signature || !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
+        if let Ok(Some(signed)) = self.draft.explain(self.signed_at) {
+            tracing::debug!(
+                backend = %self.draft.backend.name,
+                code = refusal.code(),
+                canonical_request = signed.canonical_request,
+                string_to_sign = signed.string_to_sign,
+                "what was signed"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sealgate_aws::identity::IdentityError;
-use sealgate_aws::refusal::Refusal;
+use sealgate_aws::refusal::{Refusal, RefusalKind};
 use sealgate_aws::sign::SignError;
 use sealgate_mcp::code;
 
@@ -42,8 +42,17 @@ pub enum BackendError {
     #[error("answered 202 Accepted to a request, so no result will ever come")]
     AcceptedRequest,
     /// AWS refused the request; its own words are kept.
-    #[error("AWS refused the request ({}): {}", .0.code(), .0.message.as_deref().unwrap_or("no message"))]
-    AwsRefused(Box<Refusal>),
+    #[error(
+        "AWS refused the request ({}): {}",
+        refusal.code(),
+        refusal.message.as_deref().unwrap_or("no message")
+    )]
+    AwsRefused {
+        /// What AWS meant.
+        refusal: Box<Refusal>,
+        /// Whose credentials the request carried, in words.
+        identity: Box<str>,
+    },
     /// The body broke off.
     #[error("the answer broke off: {0}")]
     BrokenOff(String),
@@ -130,7 +139,7 @@ impl BackendError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::AcceptedRequest => "backend_accepted_request",
-            Self::AwsRefused(refusal) => refusal.code(),
+            Self::AwsRefused { refusal, .. } => refusal.code(),
             Self::BrokenOff(_) => "backend_broke_off",
             Self::CircuitOpen { .. } => "backend_circuit_open",
             Self::Credentials(error) => error.code(),
@@ -149,6 +158,42 @@ impl BackendError {
         }
     }
 
+    /// How many seconds the backend, or the gateway for it, asks to wait.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::AwsRefused { refusal, .. } => match refusal.kind {
+                RefusalKind::Throttled { retry_after } => {
+                    retry_after.map(|wait| wait.as_millis().div_ceil(1000) as u64)
+                }
+                _ => None,
+            },
+            Self::Status { retry_after, .. } => *retry_after,
+            Self::CircuitOpen { retry_in } => Some(retry_in.as_secs() + 1),
+            _ => None,
+        }
+    }
+
+    /// What AWS said, part by part, for callers that are programs.
+    pub(crate) fn aws(&self) -> Option<serde_json::Value> {
+        let Self::AwsRefused { refusal, identity } = self else { return None };
+        let mut said = serde_json::json!({
+            "status": refusal.status.as_u16(),
+            "code": refusal.aws_code,
+            "message": refusal.message,
+            "identity": identity,
+        });
+        match &refusal.kind {
+            RefusalKind::NotAuthorised { principal, action, resource } => {
+                said["principal"] = principal.as_deref().into();
+                said["action"] = action.as_deref().into();
+                said["resource"] = resource.as_deref().into();
+            }
+            RefusalKind::WrongScope { expected } => said["expected"] = expected.as_deref().into(),
+            _ => {}
+        }
+        Some(said)
+    }
+
     /// Whether the backend could not be reached at all: what the circuit counts.
     pub(crate) fn is_unreachable(&self) -> bool {
         match self {
@@ -160,7 +205,13 @@ impl BackendError {
     /// What to do about it.
     pub fn remedy(&self) -> Option<String> {
         match self {
-            Self::AwsRefused(refusal) => Some(refusal.remedy().to_string()),
+            Self::AwsRefused { refusal, identity } => Some(match refusal.kind {
+                // Several sources may be configured; this says which one it is about.
+                RefusalKind::ExpiredToken
+                | RefusalKind::InvalidClientToken
+                | RefusalKind::BadSignature => format!("{} ({identity})", refusal.remedy()),
+                _ => refusal.remedy(),
+            }),
             Self::Credentials(error) => Some(error.remedy().to_string()),
             Self::Send(error) => Some(error.remedy().to_string()),
             Self::ContentType(_) | Self::NotJsonRpc(_) => {

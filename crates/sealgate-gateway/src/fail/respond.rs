@@ -19,7 +19,7 @@ pub(crate) fn respond(failure: &Failure, id: Option<&str>) -> http::Response<Rep
             headers.insert(ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
         }
         Failure::Backend(failure) => {
-            if let BackendError::Status { retry_after: Some(seconds), .. } = failure.error {
+            if let Some(seconds) = failure.error.retry_after() {
                 headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
             }
         }
@@ -35,7 +35,10 @@ pub(crate) fn body(failure: &Failure, id: Option<&str>) -> Bytes {
         data["remedy"] = remedy.into();
     }
     match failure {
-        Failure::Backend(failure) => data["backend"] = (*failure.backend).into(),
+        Failure::Backend(failure) => {
+            data["backend"] = (*failure.backend).into();
+            say_more(&failure.error, &mut data);
+        }
         Failure::MissingCapability { required } => {
             data["requiredCapabilities"] = serde_json::from_str(required).unwrap_or_default();
         }
@@ -51,12 +54,14 @@ pub(crate) fn body(failure: &Failure, id: Option<&str>) -> Bytes {
             data["backends"] = failures
                 .iter()
                 .map(|failure| {
-                    json!({
+                    let mut entry = json!({
                         "backend": &*failure.backend,
                         "reason": failure.error.reason(),
                         "message": failure.error.to_string(),
                         "remedy": failure.error.remedy(),
-                    })
+                    });
+                    say_more(&failure.error, &mut entry);
+                    entry
                 })
                 .collect();
         }
@@ -67,5 +72,15 @@ pub(crate) fn body(failure: &Failure, id: Option<&str>) -> Bytes {
     match id {
         Some(id) => format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#).into(),
         None => format!(r#"{{"jsonrpc":"2.0","error":{error}}}"#).into(),
+    }
+}
+
+/// What some failures can be told apart by, and when to try again.
+fn say_more(error: &BackendError, data: &mut serde_json::Value) {
+    if let Some(aws) = error.aws() {
+        data["aws"] = aws;
+    }
+    if let Some(seconds) = error.retry_after() {
+        data["retryAfter"] = seconds.into();
     }
 }

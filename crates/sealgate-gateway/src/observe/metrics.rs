@@ -62,6 +62,8 @@ struct BackendCells {
     /// Requests of clients that this backend answered.
     requests: Durations,
     signatures: AtomicU64,
+    /// Requests sent again, by why.
+    resends: Mutex<HashMap<&'static str, u64>>,
     /// Rare, so a lock does no harm.
     errors: Mutex<HashMap<&'static str, u64>>,
 }
@@ -118,6 +120,7 @@ impl Metrics {
             name: Arc::clone(&key.1),
             requests: Durations::default(),
             signatures: AtomicU64::new(0),
+            resends: Mutex::default(),
             errors: Mutex::default(),
         });
         backends.insert(key, Arc::downgrade(&cells));
@@ -177,6 +180,12 @@ impl BackendMetrics {
     /// A request to the backend went out with a signature.
     pub fn signed(&self) {
         self.0.signatures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request to the backend is sent again because of what the backend said. `reason` is a
+    /// stable code such as [`Refusal::code`](sealgate_aws::refusal::Refusal::code).
+    pub fn resent(&self, reason: &'static str) {
+        *lock(&self.0.resends).entry(reason).or_default() += 1;
     }
 
     /// An exchange with the backend failed. `kind` is a stable code such as

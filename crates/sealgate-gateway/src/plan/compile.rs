@@ -159,7 +159,8 @@ fn compile_seal(backend: &Backend, base: &Foundation) -> Result<(Seal, String), 
             let scope = Scope::new(region.as_str(), service.as_str());
             let host = signing_host.clone().unwrap_or_else(|| backend.authority.clone());
             let identity = base.identities.get(identity);
-            (Seal::SigV4(SigV4::new(identity, scope, host)), target)
+            let clock = base.identities.clock(&host);
+            (Seal::SigV4(SigV4::new(identity, scope, host, clock)), target)
         }
     })
 }

@@ -7,7 +7,7 @@ use arc_swap::ArcSwapOption;
 use http::HeaderMap;
 use sealgate_aws::identity::{Identity, IdentityError};
 use sealgate_aws::refusal::ClockOffset;
-use sealgate_aws::sign::{Scope, SignRequest, Signer};
+use sealgate_aws::sign::{Explanation, Scope, SignError, SignRequest, Signer};
 
 use super::Draft;
 use crate::fail::BackendError;
@@ -20,8 +20,8 @@ pub(crate) struct SigV4 {
     pub(crate) scope: Scope,
     /// The host that AWS verifies the signature for.
     pub(crate) host: String,
-    /// What AWS's refusals taught about its clock.
-    pub(crate) clock: ClockOffset,
+    /// What AWS's refusals taught about its clock; shared by all that is signed for this host.
+    pub(crate) clock: Arc<ClockOffset>,
     /// The signer of the identity's present credentials.
     keys: ArcSwapOption<Keys>,
 }
@@ -34,19 +34,30 @@ pub(crate) struct Keys {
 
 impl SigV4 {
     /// Follows `identity` from now on.
-    pub(crate) fn new(identity: Arc<Identity>, scope: Scope, host: String) -> Self {
-        Self { identity, scope, host, clock: ClockOffset::new(), keys: ArcSwapOption::empty() }
+    pub(crate) fn new(
+        identity: Arc<Identity>,
+        scope: Scope,
+        host: String,
+        clock: Arc<ClockOffset>,
+    ) -> Self {
+        Self { identity, scope, host, clock, keys: ArcSwapOption::empty() }
     }
 
-    /// Waits for an identity that has only just been started; otherwise costs one atomic load.
+    /// Waits for an identity that has only just been started, or whose credentials have run out
+    /// unnoticed (a machine that slept); otherwise costs one atomic load.
     pub(crate) async fn settled(&self) {
-        if matches!(self.keys.load().as_deref(), Some(keys) if keys.generation == self.identity.generation())
-        {
+        let generation = self.identity.generation();
+        if matches!(self.keys.load().as_deref(), Some(keys) if keys.generation == generation) {
             return;
         }
-        if matches!(self.identity.current(), Err(IdentityError::Pending)) {
-            // What came of it is `sign`'s to say.
-            let _ = self.identity.ready().await;
+        // What came of either is `sign`'s to say.
+        match self.identity.current() {
+            Err(IdentityError::Pending) => drop(self.identity.ready().await),
+            // Where the last attempt failed, the next one is due by itself.
+            Err(_) if self.identity.status().failures == 0 => {
+                drop(self.identity.refresh_now(generation).await);
+            }
+            _ => {}
         }
     }
 
@@ -57,27 +68,46 @@ impl SigV4 {
         now: SystemTime,
         headers: &mut HeaderMap,
     ) -> Result<(), BackendError> {
-        let generation = self.identity.generation();
-        let request = SignRequest {
+        let (request, now) = (self.request(draft), self.clock.correct(now));
+        self.with_signer(|signer| signer.sign(request, now, headers))
+    }
+
+    /// What [`SigV4::sign`] covers for the same arguments, secrets masked.
+    pub(super) fn explain(
+        &self,
+        draft: &Draft<'_>,
+        now: SystemTime,
+        headers: &HeaderMap,
+    ) -> Result<Explanation, BackendError> {
+        let (request, now) = (self.request(draft), self.clock.correct(now));
+        let explained = self.with_signer(|signer| signer.explain(request, now, headers))?;
+        Ok(explained.without_secrets(headers))
+    }
+
+    fn request<'a>(&'a self, draft: &'a Draft<'_>) -> SignRequest<'a> {
+        SignRequest {
             method: &draft.method,
             host: &self.host,
             path_and_query: &draft.backend.path_and_query,
             body: (&*draft.body).into(),
-        };
-        let now = self.clock.correct(now);
-        let keys = self.keys.load();
-        match &*keys {
-            Some(keys) if keys.generation == generation => {
-                keys.signer.sign(request, now, headers)?;
-            }
-            _ => {
-                let credentials = self.identity.current().map_err(BackendError::Credentials)?;
-                let signer = Signer::new((*credentials).clone(), self.scope.clone());
-                let keys = Arc::new(Keys { generation, signer });
-                keys.signer.sign(request, now, headers)?;
-                self.keys.store(Some(keys));
-            }
         }
-        Ok(())
+    }
+
+    /// Runs `work` with the signer of the present credentials, made anew when these have changed.
+    fn with_signer<T>(
+        &self,
+        work: impl FnOnce(&Signer) -> Result<T, SignError>,
+    ) -> Result<T, BackendError> {
+        let generation = self.identity.generation();
+        if let Some(keys) = &*self.keys.load()
+            && keys.generation == generation
+        {
+            return Ok(work(&keys.signer)?);
+        }
+        let credentials = self.identity.current().map_err(BackendError::Credentials)?;
+        let signer = Signer::new((*credentials).clone(), self.scope.clone());
+        let done = work(&signer)?;
+        self.keys.store(Some(Arc::new(Keys { generation, signer })));
+        Ok(done)
     }
 }

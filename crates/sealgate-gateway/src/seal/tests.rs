@@ -79,7 +79,7 @@ async fn sealed(draft: &Draft<'_>) -> http::Request<Full<Bytes>> {
     if let Seal::SigV4(sigv4) = &draft.backend.seal {
         sigv4.settled().await;
     }
-    draft.seal().unwrap_or_else(|error| panic!("{error}")).into_parts().1
+    draft.seal_at(SystemTime::now()).unwrap_or_else(|error| panic!("{error}")).into_parts().1
 }
 
 #[tokio::test]

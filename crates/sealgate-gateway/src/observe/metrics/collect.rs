@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Error};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, MetricEncoder, NoLabelSet};
@@ -91,13 +91,34 @@ impl Families {
                 family.gauge(&[("identity", &identity.name)], seconds)?;
             }
         }
+        let help = "How long the current credentials of an AWS identity still live.";
+        let name = "sealgate_identity_expires_in_seconds";
+        let mut family = Family::open(encoder, name, help, MetricType::Gauge)?;
+        let now = SystemTime::now();
+        for identity in &identities {
+            if let Some(at) = identity.expires_at {
+                let left = at.duration_since(now).unwrap_or_default().as_secs();
+                let left = i64::try_from(left).unwrap_or(i64::MAX);
+                family.gauge(&[("identity", &identity.name)], left)?;
+            }
+        }
         let help = "Refreshes of an AWS identity by result.";
         let name = "sealgate_identity_refreshes";
         let mut family = Family::open(encoder, name, help, MetricType::Counter)?;
         for identity in &identities {
-            for (result, value) in [("ok", identity.refreshes), ("failed", identity.failures)] {
+            let failed = identity.failures.iter().map(|(_, count)| count).sum();
+            for (result, value) in [("ok", identity.refreshes), ("failed", failed)] {
                 let name = identity.name.as_str();
                 family.counter(&[("identity", name), ("result", result)], value)?;
+            }
+        }
+        let help = "Failed refreshes of an AWS identity, by what failed.";
+        let name = "sealgate_identity_failures";
+        let mut family = Family::open(encoder, name, help, MetricType::Counter)?;
+        for identity in &identities {
+            for &(kind, count) in &identity.failures {
+                let name = identity.name.as_str();
+                family.counter(&[("identity", name), ("kind", kind)], count)?;
             }
         }
         Ok(())
@@ -175,6 +196,16 @@ impl Snapshot {
         for backend in &self.backends {
             let labels = [("route", &*backend.route), ("backend", &*backend.name)];
             family.counter(&labels, backend.signatures.load(Ordering::Relaxed))?;
+        }
+        let help = "Requests to backends sent again because of the first answer, by why.";
+        let mut family = Family::open(encoder, "sealgate_resends", help, MetricType::Counter)?;
+        for backend in &self.backends {
+            let resends: BTreeMap<_, _> =
+                lock(&backend.resends).iter().map(|(&why, &count)| (why, count)).collect();
+            for (why, count) in resends {
+                let (route, name) = (&*backend.route, &*backend.name);
+                family.counter(&[("route", route), ("backend", name), ("reason", why)], count)?;
+            }
         }
         let help = "Failed exchanges with backends, by what failed.";
         let name = "sealgate_backend_errors";

@@ -36,8 +36,8 @@ pub struct IdentityFacts {
     pub expires_at: Option<SystemTime>,
     /// Successful refreshes so far.
     pub refreshes: u64,
-    /// Failed refreshes so far.
-    pub failures: u64,
+    /// Failed refreshes so far, by a stable code.
+    pub failures: Vec<(&'static str, u64)>,
 }
 
 type IdentitySource = Box<dyn Fn() -> Vec<IdentityFacts> + Send>;

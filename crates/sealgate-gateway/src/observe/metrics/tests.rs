@@ -105,7 +105,7 @@ fn signatures_errors_reloads_and_identities_have_their_families() {
             name: "profile \"x\"".to_owned(),
             expires_at: Some(UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
             refreshes: 4,
-            failures: 1,
+            failures: vec![("credentials_refused", 1)],
         }]
     });
     for sample in [
