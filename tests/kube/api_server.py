@@ -95,11 +95,12 @@ class ApiServer:
 
     def stop_serving(self):
         """The API server is gone; what it holds stays."""
-        self.server.stop()
         self.session.close()
+        self.server.stop(deadline=1)
 
     def stop(self):
-        self.server.stop()
+        # It waits for open watches; nothing is lost when it does not.
+        self.server.stop(deadline=1)
         self.etcd.stop()
         shutil.rmtree(self.folder / "etcd", ignore_errors=True)
 
@@ -163,7 +164,7 @@ class ApiServer:
         self.apply(*definitions)
         for definition in definitions:
             def established(definition=definition):
-                conditions = self.get(definition).get("status", {}).get("conditions", [])
+                conditions = self.get(definition).get("status", {}).get("conditions") or []
                 return any(it["type"] == "Established" and it["status"] == "True" for it in conditions)
 
             eventually(established, what=f"{definition['metadata']['name']} established")

@@ -10,11 +10,12 @@ CONTROLLER = "sealgate.dev/gateway-controller"
 class Replica(Gateway):
     """One replica that looks into one namespace (all, when `namespace` is None)."""
 
-    def __init__(self, api, namespace, *, options=(), env=None, ip="127.0.0.1"):
+    def __init__(self, api, namespace, *, options=(), env=None, ip="127.0.0.1", linger=0):
         only = ["--namespace", namespace] if namespace else []
         self.process = Process(
             [BINARY, "kube", *only, "--listen", f"{ip}:0", "--admin", "127.0.0.1:0",
-             "--lease-namespace", namespace or "default", "--log-format", "json", *map(str, options)],
+             "--lease-namespace", namespace or "default", "--log-format", "json",
+             "--linger", linger, *map(str, options)],
             env=environment({"KUBECONFIG": str(api.kubeconfig), **(env or {})}),
         )
         self.addresses = {}

@@ -2,6 +2,7 @@
 //! that restarts and a kind that is not installed yet all end in the same: the truth, later.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -232,9 +233,12 @@ impl Delay {
         Self { next: first, longest }
     }
 
+    /// Up to a half shorter than it could be, so that the watches of a fleet do not come at once.
     pub(crate) fn next(&mut self) -> Duration {
         let delay = self.next;
         self.next = (delay * 2).min(self.longest);
-        delay
+        // Every one of these begins with another random state.
+        let random = RandomState::new().hash_one(0) % 512;
+        delay - delay * u32::try_from(random).unwrap_or_default() / 1024
     }
 }

@@ -133,6 +133,10 @@ pub(crate) struct KubeArguments {
     /// Write no status.
     #[arg(long)]
     pub(crate) no_status: bool,
+    /// How long new connections are still served after SIGTERM, in seconds: until the cluster no
+    /// longer sends any.
+    #[arg(long, default_value_t = 5, value_name = "SECONDS")]
+    pub(crate) linger: u64,
     /// Connect to every backend through this hop; requests are still signed for the backend.
     #[arg(long, value_name = "URL")]
     pub(crate) via: Option<String>,

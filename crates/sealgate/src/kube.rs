@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sealgate_config::{Finding, Options, Outcome};
 use sealgate_gateway::observe::ReloadResult;
@@ -54,7 +55,14 @@ async fn serve(arguments: &KubeArguments) -> Result<(), Box<dyn std::error::Erro
         }
         running = Some(next);
     }
+    server.state.draining();
     cluster.resign().await;
+    tracing::info!(seconds = arguments.linger, "no longer ready; still serving");
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_secs(arguments.linger)) => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
     server.drain().await
 }
 
