@@ -12,6 +12,7 @@ class Serving:
 
     def __init__(self):
         self.requests = []
+        self.connections = 0  # accepted so far
         self._changed = threading.Condition()
         self._clients = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -60,6 +61,7 @@ class Serving:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                self.connections += 1
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._clients.add(client)
                 threading.Thread(target=self._converse, args=(client,), daemon=True).start()
