@@ -6,14 +6,19 @@ mod era;
 pub(crate) mod handshake;
 pub(crate) mod health;
 mod own;
+mod pooled;
 pub(crate) mod reopen;
 mod resend;
+pub(crate) mod schemas;
+mod to_legacy;
 
 pub(crate) use answer::{Opened, collect, from_error_object};
 pub(crate) use era::{Eras, Memory, Spoken};
 pub(crate) use health::Health;
 pub(crate) use own::Speaker;
+pub(crate) use pooled::{Lease, Listening, Pooled};
 pub(crate) use reopen::{Reopen, Reopened};
+pub(crate) use to_legacy::{FromLegacy, Refusal, across_eras};
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -70,6 +70,17 @@ pub enum Failure {
     /// The client accepts neither JSON nor an event stream.
     #[error("the Accept header allows neither application/json nor text/event-stream")]
     NotAcceptable,
+    /// A legacy backend asks the client in the middle of a modern client's call.
+    #[error(
+        "backend {backend} asks the client ({method}) during the call, which needs a session; \
+         the client's era has none"
+    )]
+    NeedsSession {
+        /// The backend.
+        backend: String,
+        /// What it asks.
+        method: String,
+    },
     /// A request that needs a session came without one.
     #[error("this request carries no Mcp-Session-Id")]
     NoSession,
@@ -109,6 +120,7 @@ impl Failure {
             Self::AllBackendsFailed { .. }
             | Self::Backend(_)
             | Self::InvalidParams(_)
+            | Self::NeedsSession { .. }
             | Self::UnknownMethod(_)
             | Self::UnknownName { .. } => S::OK,
             Self::BodyBroken | Self::Malformed(_) | Self::NoSession | Self::UnknownVersion(_) => {
@@ -119,9 +131,7 @@ impl Failure {
             Self::HostRefused(_) | Self::OriginRefused(_) => S::FORBIDDEN,
             Self::MethodNotAllowed(_) => S::METHOD_NOT_ALLOWED,
             Self::MissingCapability { .. } => S::BAD_REQUEST,
-            Self::Modern(fault) => {
-                S::from_u16(fault.status()).unwrap_or(S::BAD_REQUEST)
-            }
+            Self::Modern(fault) => S::from_u16(fault.status()).unwrap_or(S::BAD_REQUEST),
             Self::NoRoute { .. } | Self::SessionEnded | Self::UnknownSession(_) => S::NOT_FOUND,
             Self::NotAcceptable => S::NOT_ACCEPTABLE,
             Self::UnsupportedMediaType => S::UNSUPPORTED_MEDIA_TYPE,
@@ -137,6 +147,7 @@ impl Failure {
             Self::Malformed(malformed) => malformed.code(),
             Self::MissingCapability { .. } => code::MISSING_REQUIRED_CLIENT_CAPABILITY,
             Self::Modern(fault) => fault.code(),
+            Self::NeedsSession { .. } => code::INTERNAL_ERROR,
             Self::UnknownMethod(_) => code::METHOD_NOT_FOUND,
             _ => code::INVALID_REQUEST,
         }
@@ -162,6 +173,7 @@ impl Failure {
                 code::INVALID_REQUEST => "malformed",
                 _ => "invalid_params",
             },
+            Self::NeedsSession { .. } => "needs_session",
             Self::NoRoute { .. } => "no_route",
             Self::NotAcceptable => "not_acceptable",
             Self::NoSession => "no_session",
@@ -193,6 +205,9 @@ impl Failure {
                 "send initialize first and repeat the Mcp-Session-Id that it returns"
             }
             Self::OriginRefused(_) => "call from the served host itself",
+            Self::NeedsSession { .. } => {
+                "call this tool with a client of 2025-11-25 or before, or upgrade the backend"
+            }
             Self::MissingCapability { .. } => {
                 "declare it in _meta and answer the questions that come, or use another client"
             }

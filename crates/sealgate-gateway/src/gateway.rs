@@ -10,7 +10,7 @@ use sealgate_config::resolved::Resolved;
 use sealgate_mcp::keyring::Keyring;
 use tokio::sync::watch;
 
-use crate::backend::Reopened;
+use crate::backend::{Pooled, Reopened};
 use crate::identities::Identities;
 use crate::in_flight::InFlight;
 use crate::observe::Metrics;
@@ -39,6 +39,7 @@ pub struct Gateway {
     pub(crate) limits: Limits,
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) reopened: Reopened,
+    pub(crate) pooled: Pooled,
     pub(crate) ended: Ended,
     pub(crate) openings: Arc<Openings>,
     next_upstream_id: AtomicU64,
@@ -71,6 +72,7 @@ impl Gateway {
             limits,
             in_flight: Arc::default(),
             reopened: Reopened::default(),
+            pooled: Pooled::default(),
             ended: Ended::default(),
             openings: Arc::default(),
             next_upstream_id: AtomicU64::new(first_upstream_id()),

@@ -5,6 +5,7 @@ mod close;
 mod everywhere;
 mod initialize;
 mod list;
+mod modern;
 mod notify;
 mod resources;
 mod stream;
@@ -36,6 +37,9 @@ pub(crate) struct Call<'a, 'r> {
 
 /// Does what the message asks.
 pub(crate) async fn answer(call: Call<'_, '_>) -> Result<Response<ReplyBody>, Failure> {
+    if call.permit.received.is_modern() {
+        return modern::answer(call).await;
+    }
     match call.permit.received.kind {
         Kind::Request => request(call).await,
         Kind::Notification => notify::notification(call).await,

@@ -1,11 +1,17 @@
 //! Enters: a backend's opened answer. Leaves: the response to the client, spliced while it
 //! streams: the client's own id comes back, whatever else the backend said stays to the byte.
 
+mod conversation;
 mod events;
+mod front;
+mod hearing;
 mod relay;
 pub(crate) mod request_id;
 
+pub(crate) use conversation::{Conversation, Rules, Said};
 pub(crate) use events::{Pump, Translate, Translated, alive, event};
+pub(crate) use front::{Ending, Front, Voice};
+pub(crate) use hearing::Hearing;
 pub(crate) use relay::Relay;
 
 use std::pin::Pin;

@@ -11,6 +11,7 @@ use sealgate_mcp::discover::{self, Verdict};
 use sealgate_mcp::envelope::{Envelope, span};
 use sealgate_mcp::method::Method;
 
+use super::schemas::Schemas;
 use super::{Exchange, answer, collect, from_error_object};
 use crate::fail::{BackendError, Stage};
 use crate::gateway::Gateway;
@@ -38,6 +39,7 @@ pub(crate) struct Eras {
 pub(crate) struct Memory {
     spoken: Mutex<Option<(Spoken, Instant)>>,
     discovered: Mutex<Option<(Bytes, Instant)>>,
+    pub(crate) schemas: Schemas,
     /// One probe at a time.
     turn: tokio::sync::Mutex<()>,
 }

@@ -80,8 +80,7 @@ impl Exchange {
     /// the raw JSON of an object.
     pub(crate) fn own(&self, method: &Method<'_>, params: &str, id: &str) -> (Self, Bytes) {
         let text = method.as_str();
-        let plain =
-            format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{text}","params":{params}}}"#);
+        let plain = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{text}","params":{params}}}"#);
         if !self.is_modern() {
             return (self.clone(), plain.into());
         }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Response;
 use sealgate_config::resolved::PrefixMode;
+use sealgate_mcp::caching::{CacheScope, CachingHints};
 use sealgate_mcp::capability::Offers;
 use sealgate_mcp::code;
 use sealgate_mcp::envelope::Envelope;
@@ -15,7 +15,7 @@ use sealgate_mcp::list::{self, ListKind};
 use serde_json::json;
 
 use super::{Call, call};
-use crate::backend::{Exchange, from_error_object};
+use crate::backend::{Exchange, across_eras, from_error_object};
 use crate::fail::{BackendError, BackendFailure, Failure, Stage};
 use crate::fanout::gather;
 use crate::gateway::Gateway;
@@ -55,7 +55,7 @@ pub(super) async fn list(
     let gathered = gather(asked, |exchange| {
         let gateway = Arc::clone(&call.worker.gateway);
         let known = session.backend(&gateway, exchange.backend().tag).is_some();
-        async move { drain(&gateway, &exchange, kind, known).await }
+        async move { Ok(drain(&gateway, &exchange, kind, known).await?.0) }
     })
     .await;
     if count > 0 && gathered.answers.is_empty() {
@@ -70,7 +70,7 @@ pub(super) async fn list(
 }
 
 /// Whether a single backend's list reaches the client as it is.
-fn passes_unchanged(backend: &BackendPlan, kind: ListKind) -> bool {
+pub(super) fn passes_unchanged(backend: &BackendPlan, kind: ListKind) -> bool {
     match kind {
         ListKind::Tools => backend.prefix == PrefixMode::Never && backend.tools.is_open(),
         ListKind::Prompts => backend.prefix == PrefixMode::Never,
@@ -78,13 +78,14 @@ fn passes_unchanged(backend: &BackendPlan, kind: ListKind) -> bool {
     }
 }
 
-/// Every page of one backend's list, renamed and filtered, as comma-separated items.
-async fn drain(
+/// Every page of one backend's list, renamed and filtered, as comma-separated items; and how long
+/// they hold, where the backend says so.
+pub(super) async fn drain(
     gateway: &Gateway,
     exchange: &Exchange,
     kind: ListKind,
     known: bool,
-) -> Result<Vec<u8>, BackendError> {
+) -> Result<(Vec<u8>, Option<CachingHints>), BackendError> {
     let backend = exchange.backend();
     let deadline = match known {
         true => backend.deadlines.list,
@@ -93,26 +94,35 @@ async fn drain(
     };
     let started = tokio::time::Instant::now();
     let mut items = Vec::new();
+    let mut hints: Option<CachingHints> = None;
     let mut cursor: Option<String> = None;
     for _ in 0..PAGES {
         let id = gateway.upstream_id();
         let left = deadline.saturating_sub(started.elapsed());
-        let body = request(&id, kind, cursor.as_deref());
-        let asked = exchange.ask(body, &id, gateway.limits.held_answer, left, Stage::List).await?;
+        let params = parameters(cursor.as_deref());
+        let (own, body) = exchange.own(&kind.method(), &params, &id);
+        let asked = own.ask(body, &id, gateway.limits.held_answer, left, Stage::List).await?;
         let reply = Envelope::parse_reply(&asked.message)
             .map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
         let Some(result) = reply.result else {
             let error = reply.error.and_then(|error| from_error_object(error.get()));
             if let Some(BackendError::RpcError { code: code::METHOD_NOT_FOUND, .. }) = error {
-                return Ok(Vec::new());
+                return Ok((Vec::new(), None));
             }
             return Err(error.unwrap_or_else(|| BackendError::NotJsonRpc("no result".to_owned())));
         };
+        let translated = across_eras(exchange, kind, result);
+        let result = translated.as_deref().unwrap_or(result);
         let page = list::rewrite(kind, result, |name| rename(exchange, kind, name), &mut items)
             .map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
+        if let Some(ttl_ms) = page.ttl_ms {
+            let scope = page.cache_scope.unwrap_or(CacheScope::Private);
+            let own = CachingHints { ttl_ms, scope };
+            hints = Some(hints.map_or(own, |hints| hints.merge(own)));
+        }
         match page.next_cursor {
             Some(next) => cursor = Some(next.into_owned()),
-            None => return Ok(items),
+            None => return Ok((items, hints)),
         }
     }
     Err(BackendError::NotJsonRpc(format!("its list has more than {PAGES} pages")))
@@ -131,22 +141,24 @@ fn rename<'n>(exchange: &Exchange, kind: ListKind, name: &'n str) -> Option<Cow<
     }
 }
 
-fn request(id: &str, kind: ListKind, cursor: Option<&str>) -> Bytes {
-    let params = match cursor {
-        Some(cursor) => json!({ "cursor": cursor }),
-        None => json!({}),
-    };
-    let method = kind.method().as_label();
-    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#).into()
+fn parameters(cursor: Option<&str>) -> String {
+    match cursor {
+        Some(cursor) => json!({ "cursor": cursor }).to_string(),
+        None => "{}".to_owned(),
+    }
 }
 
 /// The backends whose items are not in the list, and why.
-fn missing(failures: &[BackendFailure]) -> Vec<serde_json::Value> {
+pub(super) fn missing(failures: &[BackendFailure]) -> Vec<serde_json::Value> {
     let describe = |failure: &BackendFailure| json!({ "backend": &*failure.backend, "error": failure.error.to_string() });
     failures.iter().map(describe).collect()
 }
 
-fn merge(kind: ListKind, lists: Vec<(usize, Vec<u8>)>, missing: &[serde_json::Value]) -> String {
+pub(super) fn merge(
+    kind: ListKind,
+    lists: Vec<(usize, Vec<u8>)>,
+    missing: &[serde_json::Value],
+) -> String {
     let size: usize = lists.iter().map(|(_, items)| items.len() + 1).sum();
     let mut out = Vec::with_capacity(size + 256);
     out.extend_from_slice(format!("{{\"{}\":[", kind.key()).as_bytes());
@@ -168,7 +180,7 @@ fn merge(kind: ListKind, lists: Vec<(usize, Vec<u8>)>, missing: &[serde_json::Va
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn report(failures: &[BackendFailure], kind: ListKind) {
+pub(super) fn report(failures: &[BackendFailure], kind: ListKind) {
     for failure in failures {
         tracing::warn!(
             backend = %failure.backend,

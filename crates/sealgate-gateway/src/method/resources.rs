@@ -41,7 +41,7 @@ impl Owners {
         }
     }
 
-    fn find(&self, uri: &str) -> Option<u32> {
+    pub(super) fn find(&self, uri: &str) -> Option<u32> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uri).copied()
     }
 }

@@ -39,11 +39,11 @@ pub(crate) struct Relay {
 }
 
 /// A large JSON answer on its way through.
-pub(super) struct Edited {
+pub(crate) struct Edited {
     body: Body,
     editor: ReplyEditor,
     ended: bool,
-    _entered: Entered,
+    _entered: Option<Entered>,
 }
 
 impl Relay {
@@ -98,7 +98,7 @@ impl Relay {
         }
         let mut editor = ReplyEditor::new(&self.client_id);
         editor.push(first).map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
-        Ok(ReplyBody::edited(Edited { body, editor, ended: false, _entered: self.entered }))
+        Ok(ReplyBody::edited(Edited { body, editor, ended: false, _entered: Some(self.entered) }))
     }
 
     /// A stream: as JSON if the answer is all there is.
@@ -207,6 +207,29 @@ async fn next(pump: &mut Pump, translate: &Translate) -> Result<Translated, Back
 }
 
 impl Edited {
+    /// An answer that begins with `first`.
+    pub(super) fn begin(
+        mut editor: ReplyEditor,
+        first: Bytes,
+        body: Body,
+    ) -> Result<Self, BackendError> {
+        editor.push(first).map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
+        Ok(Self { body, editor, ended: false, _entered: None })
+    }
+
+    /// All of it at once, where there is no way to stream it.
+    pub(super) async fn rest(mut self) -> Result<Bytes, BackendError> {
+        let limit = super::events::EVENT_LIMIT;
+        let mut all = Vec::new();
+        while let Some(part) = std::future::poll_fn(|context| self.poll(context)).await {
+            all.extend_from_slice(&part.map_err(|error| BackendError::BrokenOff(error.0))?);
+            if all.len() > limit {
+                return Err(BackendError::TooLarge(limit));
+            }
+        }
+        Ok(all.into())
+    }
+
     pub(super) fn poll(
         &mut self,
         context: &mut Context<'_>,

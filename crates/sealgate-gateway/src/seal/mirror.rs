@@ -27,21 +27,17 @@ impl Mirror {
     /// With the client's own `Mcp-Param-*` headers, known or not.
     #[must_use]
     pub(crate) fn forwarding(mut self, client: &HeaderMap) -> Self {
-        let parameters =
-            client.iter().filter(|(name, _)| name.as_str().starts_with(PARAM_PREFIX));
-        self.parameters
-            .extend(parameters.map(|(name, value)| (name.clone(), value.clone())));
+        let parameters = client.iter().filter(|(name, _)| name.as_str().starts_with(PARAM_PREFIX));
+        self.parameters.extend(parameters.map(|(name, value)| (name.clone(), value.clone())));
         self
     }
 
     /// With headers that the gateway makes for the arguments of a call.
     #[must_use]
     pub(crate) fn with(mut self, parameters: &[(String, String)]) -> Self {
-        self.parameters.extend(
-            parameters.iter().filter_map(|(name, value)| {
-                Some((name.parse().ok()?, HeaderValue::from_str(value).ok()?))
-            }),
-        );
+        self.parameters.extend(parameters.iter().filter_map(|(name, value)| {
+            Some((name.parse().ok()?, HeaderValue::from_str(value).ok()?))
+        }));
         self
     }
 

@@ -1,0 +1,148 @@
+//! Enters: a tool of a backend. Leaves: which of its arguments are mirrored in headers, as its
+//! input schema says (MCP 2026-07-28, `x-mcp-header`). Read from the backend's own list, and kept.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sealgate_mcp::envelope::Envelope;
+use sealgate_mcp::list::{self, ListKind};
+use sealgate_mcp::method::Method;
+use sealgate_mcp::object::Object;
+use sealgate_mcp::param_header::{self, ParamHeader};
+use serde_json::json;
+
+use super::{Exchange, Lease};
+use crate::fail::{BackendError, Stage};
+use crate::gateway::Gateway;
+
+/// What is known of a backend's tools.
+#[derive(Default)]
+pub(crate) struct Schemas {
+    known: Mutex<Option<Known>>,
+    /// One reading at a time.
+    turn: tokio::sync::Mutex<()>,
+}
+
+struct Known {
+    since: Instant,
+    /// Whether this is everything: a tool that is not here then has no headers.
+    tools: Arc<HashMap<Box<str>, Arc<[ParamHeader]>>>,
+}
+
+/// How long a list is taken for true.
+const KEPT: Duration = Duration::from_secs(300);
+/// A tool that is not in the list is looked for again, but not more often than this.
+const LOOKED: Duration = Duration::from_secs(10);
+/// Pages that are read of a list before it is called endless.
+const PAGES: usize = 64;
+
+impl Schemas {
+    fn recall(&self, tool: &str) -> Option<Arc<[ParamHeader]>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.as_ref().filter(|known| known.since.elapsed() < KEPT)?;
+        match known.tools.get(tool) {
+            Some(headers) => Some(Arc::clone(headers)),
+            None => (known.since.elapsed() < LOOKED).then(|| Arc::from([])),
+        }
+    }
+
+    fn learn(&self, tools: HashMap<Box<str>, Arc<[ParamHeader]>>) {
+        let known = Known { since: Instant::now(), tools: tools.into() };
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+    }
+
+    /// The schemas may have changed.
+    pub(crate) fn forget(&self) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// The headers of a legacy backend's tool; `None` if its list cannot be read.
+pub(crate) async fn of_lease(
+    gateway: &Gateway,
+    lease: &mut Lease,
+    tool: &str,
+) -> Option<Arc<[ParamHeader]>> {
+    let memory = Arc::clone(&lease.exchange().backend().memory);
+    if let Some(headers) = memory.schemas.recall(tool) {
+        return Some(headers);
+    }
+    let _turn = memory.schemas.turn.lock().await;
+    if let Some(headers) = memory.schemas.recall(tool) {
+        return Some(headers);
+    }
+    let mut read = read(gateway, lease.exchange()).await;
+    if matches!(read, Err(BackendError::SessionLost)) && lease.renew(gateway).await.is_ok() {
+        read = self::read(gateway, lease.exchange()).await;
+    }
+    settle(&memory.schemas, lease.exchange(), read, tool)
+}
+
+/// The headers of a modern backend's tool; `None` if its list cannot be read.
+pub(crate) async fn of_modern(
+    gateway: &Gateway,
+    exchange: &Exchange,
+    tool: &str,
+) -> Option<Arc<[ParamHeader]>> {
+    let schemas = &exchange.backend().memory.schemas;
+    if let Some(headers) = schemas.recall(tool) {
+        return Some(headers);
+    }
+    let _turn = schemas.turn.lock().await;
+    if let Some(headers) = schemas.recall(tool) {
+        return Some(headers);
+    }
+    settle(schemas, exchange, read(gateway, exchange).await, tool)
+}
+
+type Tools = HashMap<Box<str>, Arc<[ParamHeader]>>;
+
+fn settle(
+    schemas: &Schemas,
+    exchange: &Exchange,
+    read: Result<Tools, BackendError>,
+    tool: &str,
+) -> Option<Arc<[ParamHeader]>> {
+    match read {
+        Ok(tools) => {
+            schemas.learn(tools);
+            schemas.recall(tool)
+        }
+        Err(error) => {
+            let backend = &exchange.backend().name;
+            tracing::debug!(%backend, %error, "schemas of the tools not read");
+            None
+        }
+    }
+}
+
+async fn read(gateway: &Gateway, exchange: &Exchange) -> Result<Tools, BackendError> {
+    let mut tools = HashMap::new();
+    let mut params = json!({});
+    let within = exchange.backend().deadlines.list;
+    for _ in 0..PAGES {
+        let id = gateway.upstream_id();
+        let (exchange, body) = exchange.own(&Method::ToolsList, &params.to_string(), &id);
+        let limit = gateway.limits.held_answer;
+        let asked = exchange.ask_plainly(body, &id, limit, within, Stage::List).await?;
+        let reply = Envelope::parse_reply(&asked.message)
+            .map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
+        let Some(result) = reply.result else { return Ok(tools) };
+        let (page, items) = list::items(ListKind::Tools, result)
+            .map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
+        for item in items {
+            let tool = Object::parse(item.raw.get()).ok();
+            let schema = tool.and_then(|tool| tool.get("inputSchema"));
+            let headers = schema.and_then(|schema| param_header::read(schema).ok());
+            if let Some(headers) = headers.filter(|headers| !headers.is_empty()) {
+                tools.insert(item.name.value.as_ref().into(), headers.into());
+            }
+        }
+        match page.next_cursor {
+            Some(next) => params = json!({ "cursor": next }),
+            None => break,
+        }
+    }
+    Ok(tools)
+}

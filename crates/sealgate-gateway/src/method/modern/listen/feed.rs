@@ -1,0 +1,240 @@
+//! Enters: one backend that a client listens to. Leaves: its notifications under the client's
+//! stamp. A feed that breaks is opened again; what may have been missed is then announced.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sealgate_mcp::capability::Offers;
+use sealgate_mcp::envelope::{Envelope, Kind};
+use sealgate_mcp::listen::{self, Filter};
+use sealgate_mcp::method::Method;
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+
+use super::super::reach::{Reached, reach};
+use crate::authenticate::Principal;
+use crate::backend::{Exchange, Lease, Listening, Opened, from_error_object};
+use crate::fail::{BackendError, BackendFailure};
+use crate::gateway::Gateway;
+use crate::reply::{Pump, event};
+
+/// What every feed of one client shares.
+pub(super) struct Listener {
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) principal: Principal,
+    /// The listen request's id, as the client wrote it.
+    pub(super) id: Box<RawValue>,
+    pub(super) asked: Filter,
+}
+
+/// One backend's part of the stream.
+pub(super) struct Feed {
+    listener: Arc<Listener>,
+    exchange: Exchange,
+    /// What the backend agreed to tell.
+    pub(super) accepted: Filter,
+    source: Source,
+}
+
+/// A feed, and why it does not stand if it does not.
+pub(super) struct Opening {
+    pub(super) feed: Feed,
+    pub(super) failure: Option<BackendFailure>,
+}
+
+enum Source {
+    /// The backend's own listen stream.
+    Modern(Pump),
+    /// The event stream of a session.
+    Legacy(Box<Lease>, Listening),
+    /// Nothing at the moment.
+    None,
+}
+
+/// Shortest and longest pause before a broken feed is opened again.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// How long a backend may take to acknowledge.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Feed {
+    /// Opens a feed; one that fails is tried again by [`Feed::follow`].
+    pub(super) async fn open(listener: Arc<Listener>, exchange: Exchange) -> Opening {
+        let mut feed =
+            Self { listener, exchange, accepted: Filter::default(), source: Source::None };
+        let opened = tokio::time::timeout(PATIENCE, feed.start()).await;
+        let backend = &feed.exchange.backend().name;
+        let failure = match opened {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.of(backend)),
+            Err(_) => {
+                Some(BackendError::BrokenOff("no acknowledgement came".to_owned()).of(backend))
+            }
+        };
+        if let Some(failure) = &failure {
+            tracing::debug!(backend = %failure.backend, error = %failure.error, "not listening");
+        }
+        Opening { feed, failure }
+    }
+
+    /// Passes on what the backend says until the client has gone.
+    pub(super) async fn follow(mut self, client: mpsc::Sender<Bytes>) {
+        let mut pause = PAUSE.0;
+        loop {
+            let stood = !matches!(self.source, Source::None);
+            tokio::select! {
+                () = self.pass(&client) => {}
+                () = client.closed() => return,
+            }
+            self.source = Source::None;
+            if stood {
+                pause = PAUSE.0;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = client.closed() => return,
+            }
+            pause = (pause * 2).min(PAUSE.1);
+            let started = tokio::select! {
+                started = self.start() => started,
+                () = client.closed() => return,
+            };
+            match started {
+                Ok(()) => self.catch_up(&client).await,
+                // A backend that does not have this will not have it later.
+                Err(BackendError::RpcError { .. }) => return,
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn start(&mut self) -> Result<(), BackendError> {
+        let gateway = Arc::clone(&self.listener.gateway);
+        match reach(&gateway, self.exchange.clone(), &self.listener.principal).await? {
+            Reached::Modern(exchange) => self.start_modern(&gateway, &exchange).await,
+            Reached::Legacy(lease) => {
+                self.start_legacy(&gateway, lease).await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn start_modern(
+        &mut self,
+        gateway: &Gateway,
+        exchange: &Exchange,
+    ) -> Result<(), BackendError> {
+        let id = gateway.upstream_id();
+        let params = format!(r#"{{"notifications":{}}}"#, self.listener.asked.write());
+        let (exchange, body) = exchange.own(&Method::SubscriptionsListen, &params, &id);
+        let mut pump = match exchange.open(body).await? {
+            Opened::Events(response) => Pump::new(response.into_body()),
+            opened => {
+                let message = crate::backend::collect(opened, &id, 64 * 1024).await?;
+                return Err(refusal(&message));
+            }
+        };
+        let ended = || BackendError::BrokenOff("the listen stream ended at once".to_owned());
+        let first = pump.next().await?.ok_or_else(ended)?;
+        let envelope = Envelope::parse_reply(&first)
+            .map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
+        if envelope.method() != Some(Method::SubscriptionsAcknowledged) {
+            return Err(refusal(&first));
+        }
+        let params = envelope.params.as_ref().and_then(|params| params.notifications);
+        let mut accepted = params.and_then(|raw| Filter::read(raw).ok()).unwrap_or_default();
+        accepted.narrow(&self.listener.asked);
+        self.accepted = accepted;
+        self.source = Source::Modern(pump);
+        Ok(())
+    }
+
+    async fn start_legacy(&mut self, gateway: &Arc<Gateway>, mut lease: Box<Lease>) {
+        let asked = &self.listener.asked;
+        let offers = lease.upstream.offers;
+        let uris: &[String] = match offers.has(Offers::RESOURCES_SUBSCRIBE) {
+            true => &asked.uris,
+            false => &[],
+        };
+        let listening = lease.listen(gateway, uris).await;
+        self.accepted = Filter {
+            tools: asked.tools && offers.has(Offers::TOOLS_LIST_CHANGED),
+            prompts: asked.prompts && offers.has(Offers::PROMPTS_LIST_CHANGED),
+            resources: asked.resources && offers.has(Offers::RESOURCES_LIST_CHANGED),
+            uris: listening.uris().to_vec(),
+            task_ids: Vec::new(),
+        };
+        self.source = Source::Legacy(lease, listening);
+    }
+
+    /// Passes messages on until the source ends.
+    async fn pass(&mut self, client: &mpsc::Sender<Bytes>) {
+        loop {
+            let message = match &mut self.source {
+                Source::None => return,
+                Source::Modern(pump) => match pump.next().await {
+                    Ok(Some(message)) => message,
+                    Ok(None) | Err(_) => return,
+                },
+                Source::Legacy(_, listening) => match listening.messages.recv().await {
+                    Ok(message) => message,
+                    Err(RecvError::Lagged(_)) => continue,
+                    Err(RecvError::Closed) => return,
+                },
+            };
+            if let Some(stamped) = self.stamped(&message)
+                && client.send(event(&stamped)).await.is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    /// The notification for the client, if it is one that the client asked for.
+    fn stamped(&self, message: &Bytes) -> Option<Bytes> {
+        let envelope = Envelope::parse_reply(message).ok()?;
+        if envelope.kind() != Kind::Notification {
+            return None;
+        }
+        let method = envelope.method()?;
+        let params = envelope.params.as_ref();
+        let text = params.and_then(|params| params.uri.as_ref().or(params.task_id.as_ref()));
+        let subject = text.map(|text| &*text.value);
+        if method == Method::ToolsListChanged {
+            self.exchange.backend().memory.schemas.forget();
+        }
+        let is_wanted = self.listener.asked.wants(&method, subject);
+        is_wanted.then(|| listen::stamp(message, &envelope, &self.listener.id))
+    }
+
+    /// Tells the client of all that it may have missed.
+    async fn catch_up(&self, client: &mpsc::Sender<Bytes>) {
+        let changed = [
+            (Method::ToolsListChanged, self.accepted.tools),
+            (Method::PromptsListChanged, self.accepted.prompts),
+            (Method::ResourcesListChanged, self.accepted.resources),
+        ];
+        for (method, _) in changed.into_iter().filter(|(_, is_wanted)| *is_wanted) {
+            let message = listen::notification(&method, &self.listener.id);
+            let _ = client.send(event(message.as_bytes())).await;
+        }
+        for uri in &self.accepted.uris {
+            let method = Method::ResourcesUpdated;
+            let params = json!({ "uri": uri });
+            let plain = format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
+            if let Ok(envelope) = Envelope::parse(plain.as_bytes()) {
+                let stamped = listen::stamp(plain.as_bytes(), &envelope, &self.listener.id);
+                let _ = client.send(event(&stamped)).await;
+            }
+        }
+    }
+}
+
+/// What a backend said instead of listening.
+fn refusal(message: &[u8]) -> BackendError {
+    let reply = Envelope::parse_reply(message).ok();
+    let error = reply.and_then(|reply| from_error_object(reply.error?.get()));
+    error.unwrap_or_else(|| BackendError::NotJsonRpc("no acknowledgement".to_owned()))
+}

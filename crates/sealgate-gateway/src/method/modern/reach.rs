@@ -1,0 +1,60 @@
+//! Enters: a modern client's request and one backend of its route. Leaves: the way to that
+//! backend, in the era that it speaks.
+
+use std::sync::Arc;
+
+use super::super::Call;
+use crate::backend::{Exchange, Lease, Speaker, Spoken};
+use crate::fail::BackendError;
+use crate::gateway::Gateway;
+
+/// A way to a backend for a modern client.
+pub(super) enum Reached {
+    /// The backend speaks the client's era.
+    Modern(Exchange),
+    /// The backend has sessions; this is one.
+    Legacy(Box<Lease>),
+}
+
+impl Call<'_, '_> {
+    /// A modern way to a backend, for a client that says all in its request.
+    pub(super) fn direct(&self, index: usize) -> Exchange {
+        let received = &self.permit.received;
+        let route = received.route;
+        Exchange {
+            pool: Arc::clone(&self.worker.pool),
+            route: Arc::clone(route),
+            index,
+            session: None,
+            version: Some(sealgate_mcp::version::LATEST),
+            forwarded: route.backends[index].forwarded(received.headers).into(),
+            reopen: None,
+            speaker: Some(Speaker::of_meta(received.message.meta()).into()),
+            mirror: None,
+        }
+    }
+
+    /// The way to a backend in its own era.
+    pub(super) async fn reach(&self, index: usize) -> Result<Reached, BackendError> {
+        reach(&self.worker.gateway, self.direct(index), &self.permit.principal).await
+    }
+}
+
+/// The way to a backend in its own era, from a modern way to it.
+pub(super) async fn reach(
+    gateway: &Gateway,
+    direct: Exchange,
+    principal: &crate::authenticate::Principal,
+) -> Result<Reached, BackendError> {
+    match direct.spoken(gateway).await? {
+        Spoken::Modern => Ok(Reached::Modern(direct)),
+        Spoken::Legacy => {
+            let lease = gateway.pooled.lease(gateway, &direct, principal).await;
+            if lease.is_err() {
+                // It may have become another server.
+                direct.backend().memory.forget();
+            }
+            Ok(Reached::Legacy(Box::new(lease?)))
+        }
+    }
+}

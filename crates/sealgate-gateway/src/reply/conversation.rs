@@ -1,0 +1,167 @@
+//! Enters: a modern client's request, ready for a backend of either era. Leaves: what the backend
+//! says, as the client understands it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sealgate_mcp::envelope::{Envelope, Kind};
+use sealgate_mcp::reply::{Misbehaved, ReplyEditor, Whole};
+use sealgate_mcp::rpc_error::RpcError;
+
+use super::relay::Edited;
+use super::{Ending, Hearing, Voice};
+use crate::backend::{Exchange, FromLegacy, Lease, Refusal};
+use crate::fail::{self, BackendError};
+use crate::gateway::Gateway;
+
+/// One request on its way to one backend and back.
+pub(crate) struct Conversation {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) client_id: Box<str>,
+    pub(crate) upstream_id: Box<str>,
+    pub(crate) body: Bytes,
+    pub(crate) rules: Rules,
+}
+
+/// How the backend's words become the client's.
+pub(crate) enum Rules {
+    /// Both are modern: only ids change.
+    Same(Exchange),
+    /// The backend is a legacy one.
+    Across(Lease, FromLegacy),
+}
+
+/// A message of the backend, for the client.
+pub(crate) enum Said {
+    /// The answer and, of an error, its code.
+    Answer(Bytes, Option<i64>),
+    /// The backend asks the client, which cannot be in the middle of a modern call.
+    Asked {
+        /// The raw id of the question.
+        id: Box<str>,
+        /// Its method.
+        method: Box<str>,
+    },
+    /// Concerns nobody.
+    Nothing,
+    /// Anything else that concerns the client.
+    Other(Bytes),
+}
+
+impl Conversation {
+    /// Sends the request and tells the answer.
+    pub(crate) async fn run(mut self, voice: Voice) -> Result<Ending, BackendError> {
+        let opened = match &mut self.rules {
+            Rules::Same(exchange) => exchange.open(self.body.clone()).await,
+            Rules::Across(lease, _) => lease.open(&self.gateway, self.body.clone()).await,
+        };
+        let mut hearing = match opened {
+            Ok(opened) => Hearing::of(opened).await?,
+            Err(error) => {
+                if error.is_unreachable() {
+                    self.forget();
+                }
+                return Err(error);
+            }
+        };
+        if matches!(hearing, Hearing::Large(..))
+            && let Hearing::Large(first, body) =
+                std::mem::replace(&mut hearing, Hearing::Whole(None))
+        {
+            let editor = self.editor();
+            return Ok(Ending::Streamed(Box::new(Edited::begin(editor, first, body)?)));
+        }
+        let cancelling = match &self.rules {
+            Rules::Same(_) => None,
+            Rules::Across(lease, _) => Some(lease.cancelling(&self.upstream_id)),
+        };
+        let ending = loop {
+            match self.read(&hearing.next().await?)? {
+                Said::Answer(message, code) => break Ending::Message(message, code),
+                Said::Asked { id, method } => {
+                    if let Some(ending) = self.refuse(&id, &method) {
+                        // The backend runs on without an answer: it is told to stop.
+                        return Ok(ending);
+                    }
+                }
+                Said::Nothing => {}
+                Said::Other(message) => {
+                    // Who has gone drops this conversation; who only waits has no ear for it.
+                    let _ = voice.send(message).await;
+                }
+            }
+        };
+        if let Some(cancelling) = cancelling {
+            cancelling.answered();
+        }
+        Ok(ending)
+    }
+
+    /// The same for who waits for the answer and nothing else, however large it is.
+    pub(crate) async fn held(self, voice: Voice) -> Result<Ending, BackendError> {
+        match self.run(voice).await? {
+            Ending::Streamed(edited) => Ok(Ending::Message(edited.rest().await?, None)),
+            ending => Ok(ending),
+        }
+    }
+
+    fn editor(&self) -> ReplyEditor {
+        let editor = ReplyEditor::new(&self.client_id).expecting(&self.upstream_id);
+        match &self.rules {
+            Rules::Same(_) => editor,
+            Rules::Across(_, rules) => rules.complete(editor),
+        }
+    }
+
+    fn read(&self, data: &Bytes) -> Result<Said, BackendError> {
+        let broken = |error: Misbehaved| BackendError::NotJsonRpc(error.to_string());
+        if let Rules::Across(lease, rules) = &self.rules {
+            let envelope = Envelope::parse_reply(data).map_err(|error| broken(error.into()))?;
+            if let Some(said) = rules.read(data, &envelope, &self.client_id, &self.upstream_id) {
+                if let (Said::Nothing, Kind::Notification) = (&said, envelope.kind()) {
+                    lease.announce(data);
+                }
+                return Ok(said);
+            }
+        }
+        match self.editor().whole(data) {
+            Ok(Whole::Response { message, is_error }) => {
+                let code = is_error.then(|| self.code(&message)).flatten();
+                Ok(Said::Answer(message, code))
+            }
+            Ok(Whole::Notification(message)) => Ok(Said::Other(message)),
+            Ok(Whole::Request(_)) | Err(Misbehaved::OtherId) => Ok(Said::Nothing),
+            Err(error) => Err(broken(error)),
+        }
+    }
+
+    /// The code of an error answer; one that shows another era than remembered is looked into at
+    /// the next request.
+    fn code(&self, message: &Bytes) -> Option<i64> {
+        let envelope = Envelope::parse_reply(message).ok()?;
+        let code = RpcError::parse(envelope.error?).ok()?.code;
+        if code == sealgate_mcp::code::UNSUPPORTED_PROTOCOL_VERSION {
+            self.forget();
+        }
+        Some(code)
+    }
+
+    fn forget(&self) {
+        let exchange = match &self.rules {
+            Rules::Same(exchange) => exchange,
+            Rules::Across(lease, _) => lease.exchange(),
+        };
+        exchange.backend().memory.forget();
+    }
+
+    /// Answers a question of a legacy backend; where only the client could have, ends the call.
+    fn refuse(&self, id: &str, method: &str) -> Option<Ending> {
+        let Rules::Across(lease, rules) = &self.rules else { return None };
+        let Refusal { answer, failure } =
+            rules.refuse(id, method, &lease.exchange().backend().name);
+        lease.tell_later(answer);
+        let failure = failure?;
+        let message = fail::body(&failure, Some(&self.client_id));
+        Some(Ending::Message(message, Some(failure.code())))
+    }
+}
