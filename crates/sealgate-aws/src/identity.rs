@@ -30,7 +30,7 @@ use crate::credentials::Credentials;
 
 /// How long [`Identity::ready`] and [`Identity::refresh_now`] wait before they give up.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A refresh that ended less than this long ago answers a forced one too.
+/// A forced refresh that ended less than this long ago answers the next one too.
 const RECENT: Duration = Duration::from_secs(1);
 
 /// A source of AWS credentials, kept fresh until the last reference to it is gone.
@@ -89,7 +89,8 @@ struct State {
     failures: u32,
     generation: u64,
     refreshed_at: Option<SystemTime>,
-    attempted_at: Option<SystemTime>,
+    /// When the last attempt ended that somebody asked for.
+    forced_at: Option<SystemTime>,
     next_refresh_at: Option<SystemTime>,
     refreshes: u64,
     refusals: BTreeMap<&'static str, u64>,
@@ -137,8 +138,8 @@ impl Identity {
     }
 
     /// Fetches again because AWS refused the credentials of `seen_generation` as expired. Callers
-    /// at the same time share one attempt; when newer credentials are there already, or an attempt
-    /// ended within the last second, none is made. Waits up to 30 seconds.
+    /// at the same time share one attempt; when newer credentials are there already, or such an
+    /// attempt ended within the last second, none is made. Waits up to 30 seconds.
     ///
     /// # Errors
     /// As [`current`](Self::current).
@@ -151,7 +152,7 @@ impl Identity {
         let state = self.shared.state.load_full();
         let now = SystemTime::now();
         let recent = state
-            .attempted_at
+            .forced_at
             .is_some_and(|at| now.duration_since(at).is_ok_and(|since| since < RECENT));
         if state.generation != seen_generation || recent {
             return state.current(now);

@@ -48,7 +48,9 @@ async fn attempt(shared: &Shared) {
     };
     let now = SystemTime::now();
     let mut state = State::clone(&shared.state.load());
-    state.attempted_at = Some(now);
+    if shared.refused_generation.load(Ordering::Acquire) == state.generation {
+        state.forced_at = Some(now);
+    }
     match outcome {
         Ok(provided) => {
             if state.credentials.as_deref() != Some(&provided.credentials) {
