@@ -19,6 +19,8 @@ class Between:
         self.api = api
         self.requests = []  # (method, path), in order
         self.forbidden = ()  # parts of paths that are refused
+        self.permit = lambda method, path: True  # an authorizer
+        self.refused = []  # what it refused
         self.delay = 0.0  # seconds before each request is passed on
         self._open = set()
         self._lock = threading.Lock()
@@ -96,7 +98,10 @@ class Between:
             return
         if self.delay:
             time.sleep(self.delay)
-        if any(part in handler.path for part in self.forbidden):
+        permitted = self.permit(handler.command, handler.path)
+        if not permitted:
+            self.refused.append((handler.command, handler.path))
+        if not permitted or any(part in handler.path for part in self.forbidden):
             status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403,
                       "reason": "Forbidden", "message": "forbidden by the test"}
             return self._answer(handler, 403, json.dumps(status).encode())

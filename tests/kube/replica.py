@@ -12,9 +12,10 @@ class Replica(Gateway):
 
     def __init__(self, api, namespace, *, options=(), env=None, ip="127.0.0.1", linger=0):
         only = ["--namespace", namespace] if namespace else []
+        lease = [] if "--lease-namespace" in options else ["--lease-namespace", namespace or "default"]
         self.process = Process(
             [BINARY, "kube", *only, "--listen", f"{ip}:0", "--admin", "127.0.0.1:0",
-             "--lease-namespace", namespace or "default", "--log-format", "json",
+             *lease, "--log-format", "json",
              "--linger", linger, *map(str, options)],
             env=environment({"KUBECONFIG": str(api.kubeconfig), **(env or {})}),
         )
