@@ -1,5 +1,6 @@
 """A change of a source takes effect within a second, at once or not at all, and costs nobody a call."""
 
+import contextlib
 import http.client
 import itertools
 import json
@@ -310,6 +311,58 @@ def test_sighup_reloads(gateway, one, tmp_path):
     promptly(lambda: reloads(running) > before, "a reload")
 
 
+# --- list_changed ------------------------------------------------------------------------------
+
+class Listener(threading.Thread):
+    """Keeps what arrives on the GET stream of a session."""
+
+    def __init__(self, client):
+        super().__init__(daemon=True)
+        self.stream = client.listen()
+        assert self.stream.status == 200 and self.stream.is_stream
+        self.methods = []
+
+    def run(self):
+        with contextlib.suppress(OSError, ValueError, http.client.HTTPException, AttributeError):
+            for message in self.stream.messages():
+                self.methods.append(message["method"])
+
+
+def test_only_the_sessions_of_a_changed_route_hear_of_it_and_then_see_it(gateway, one, two, tmp_path):
+    def write(*references, more={}):
+        return resources.write(
+            tmp_path / "route.yaml",
+            resources.backend("one", one.port),
+            resources.backend("two", two.port),
+            resources.route("r", *references),
+            resources.route("other", resources.reference("two", **more), path="/other"),
+        )
+
+    both_of_them = resources.reference("one"), resources.reference("two")
+    running = gateway(write(both_of_them[0]))
+    client, other = running.opened(), running.opened("/other")
+    ours, others = Listener(client), Listener(other)
+    ours.start(), others.start()
+    assert [tool["name"] for tool in client.tools()] == ["one__echo"]
+
+    write(*both_of_them)
+    promptly(lambda: ours.methods == ["notifications/tools/list_changed"], "list_changed of a new backend")
+    # The same session goes on, with what is new.
+    assert [tool["name"] for tool in client.tools()] == ["one__echo", "two__echo"]
+    assert client.text("two__echo") == "two"
+
+    write(resources.reference("one", toolSelector={"exclude": ["echo"]}), both_of_them[1])
+    promptly(lambda: len(ours.methods) == 2, "list_changed of a selector")
+    assert [tool["name"] for tool in client.tools()] == ["two__echo"]
+    assert others.methods == []
+
+    # What changes no list is not told; what changes the other route's is, to it alone.
+    write(resources.reference("one", toolSelector={"exclude": ["echo"]}), both_of_them[1],
+          more={"toolSelector": {"exclude": ["nothing"]}, "forwardHeaders": [{"name": "x-user"}]})
+    promptly(lambda: others.methods == ["notifications/tools/list_changed"], "list_changed of the other route")
+    assert len(ours.methods) == 2
+
+
 # --- under load --------------------------------------------------------------------------------
 
 class Caller(threading.Thread):
@@ -363,12 +416,12 @@ def test_a_thousand_reloads_under_load_lose_no_request(gateway, one, two, tmp_pa
         caller.start()
     began, generation = time.monotonic(), 1
     for number in range(1, 1001):
+        line = len(running.process.lines)
         write(number)
         running.process.signal(signal.SIGHUP)
-        line = len(running.process.lines) - 1
         reloaded = running.logged(
             lambda record: record.get("message") == "reloaded" and int(record["generation"]) > generation,
-            start=max(line - 200, 0),
+            start=line,
         )
         generation = int(reloaded["generation"])
     took = time.monotonic() - began

@@ -11,11 +11,12 @@ use sealgate_mcp::keyring::Keyring;
 use tokio::sync::watch;
 
 use crate::backend::{Pooled, Reopened};
+use crate::changes::Changes;
 use crate::identities::Identities;
 use crate::in_flight::InFlight;
 use crate::observe::Metrics;
 use crate::plan::{Foundation, Plan};
-use crate::session::{Ended, Openings};
+use crate::session::{Bridged, Ended, Openings};
 use crate::upstream::Origins;
 
 /// What bounds a request.
@@ -40,8 +41,11 @@ pub struct Gateway {
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) reopened: Reopened,
     pub(crate) pooled: Pooled,
+    pub(crate) bridged: Arc<Bridged>,
     pub(crate) ended: Ended,
     pub(crate) openings: Arc<Openings>,
+    /// What reloads change, for open streams.
+    pub(crate) changes: Changes,
     next_upstream_id: AtomicU64,
     draining: watch::Sender<bool>,
 }
@@ -73,8 +77,10 @@ impl Gateway {
             in_flight: Arc::default(),
             reopened: Reopened::default(),
             pooled: Pooled::default(),
+            bridged: Arc::default(),
             ended: Ended::default(),
             openings: Arc::default(),
+            changes: Changes::default(),
             next_upstream_id: AtomicU64::new(first_upstream_id()),
             draining: watch::Sender::new(false),
         }
@@ -101,7 +107,8 @@ impl Gateway {
             }
         };
         let _ = tokio::time::timeout(IDENTITY_PATIENCE, ready).await;
-        self.plan.store(Arc::clone(&plan));
+        let before = self.plan.swap(Arc::clone(&plan));
+        self.changes.tell(&before, &plan);
         plan
     }
 

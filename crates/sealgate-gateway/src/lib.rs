@@ -17,6 +17,7 @@ mod seal;
 mod session;
 pub mod upstream;
 
+mod changes;
 mod gateway;
 mod identities;
 mod in_flight;

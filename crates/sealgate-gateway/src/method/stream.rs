@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
+use sealgate_mcp::capability::Offers;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::backend::Exchange;
+use crate::changes::RouteChanges;
 use crate::fail::{BackendError, Failure};
 use crate::gateway::Gateway;
 use crate::plan::RoutePlan;
@@ -31,7 +33,8 @@ enum Opening {
     Failed(Exchange, BackendError),
 }
 
-/// Merges the streams of the session's backends. 405 if none of them has one.
+/// Merges the streams of the session's backends with what the gateway itself has to say: that a
+/// reload changed a list. So there is a stream even where no backend has one.
 pub(crate) async fn stream(
     worker: &Worker,
     route: &Arc<RoutePlan>,
@@ -39,6 +42,7 @@ pub(crate) async fn stream(
     headers: &HeaderMap,
 ) -> Result<Response<ReplyBody>, Failure> {
     let opening = worker.gateway.openings.begin(session.fingerprint);
+    let changes = worker.gateway.changes.of(route);
     let mut openings = JoinSet::new();
     for index in 0..route.backends.len() {
         let exchange = session.exchange(worker, route, index, headers);
@@ -60,17 +64,18 @@ pub(crate) async fn stream(
         if let [Opening::Failed(_, BackendError::SessionLost)] = opened.as_slice() {
             return Err(Failure::SessionEnded);
         }
-        if opened.iter().all(|opening| matches!(opening, Opening::None)) {
-            return Err(Failure::MethodNotAllowed(http::Method::GET));
-        }
     }
     let (client, receiver) = mpsc::channel(QUEUE);
     let gateway = Arc::clone(&worker.gateway);
+    let route = Arc::clone(route);
+    let known = session.token.backends.iter().fold(Offers::NONE, |sum, one| sum | one.offers);
     let session = session.fingerprint;
     tokio::spawn(async move {
         let mut streams = JoinSet::new();
+        streams.spawn(announce(changes, known, client.clone()));
         for opening in opened {
-            streams.spawn(follow(Arc::clone(&gateway), session, client.clone(), opening));
+            let changes = gateway.changes.of(&route);
+            streams.spawn(follow(Arc::clone(&gateway), session, client.clone(), opening, changes));
         }
         while !openings.is_empty() {
             let joined = tokio::select! {
@@ -78,7 +83,9 @@ pub(crate) async fn stream(
                 () = gateway.drained() => return,
             };
             if let Some(Ok(opening)) = joined {
-                streams.spawn(follow(Arc::clone(&gateway), session, client.clone(), opening));
+                let changes = gateway.changes.of(&route);
+                let gateway = Arc::clone(&gateway);
+                streams.spawn(follow(gateway, session, client.clone(), opening, changes));
             }
         }
         // The stream stays open when every backend has closed its own: the client would only
@@ -86,6 +93,21 @@ pub(crate) async fn stream(
         alive(&client, gateway.limits.keep_alive, gateway.drained()).await;
     });
     Ok(ReplyBody::events(receiver))
+}
+
+/// Tells the client which of its lists a reload may have changed.
+async fn announce(mut changes: RouteChanges, known: Offers, client: mpsc::Sender<Bytes>) {
+    loop {
+        let change = tokio::select! {
+            change = changes.next() => change,
+            () = client.closed() => return,
+        };
+        for notification in change.notifications(known) {
+            if client.send(event(notification)).await.is_err() {
+                return;
+            }
+        }
+    }
 }
 
 async fn open(exchange: Exchange) -> Opening {
@@ -96,9 +118,25 @@ async fn open(exchange: Exchange) -> Opening {
     }
 }
 
+/// As [`pass_on`], until the backend is no longer one of the route.
+async fn follow(
+    gateway: Arc<Gateway>,
+    session: u64,
+    client: mpsc::Sender<Bytes>,
+    opening: Opening,
+    mut changes: RouteChanges,
+) {
+    let (Opening::Streams(exchange, _) | Opening::Failed(exchange, _)) = &opening else { return };
+    let tag = exchange.backend().tag;
+    tokio::select! {
+        () = pass_on(gateway, session, client, opening) => {}
+        () = changes.removed(tag) => {}
+    }
+}
+
 /// Passes one backend's events on until the client has gone; opens its stream again, ever more
 /// slowly, when it breaks.
-async fn follow(
+async fn pass_on(
     gateway: Arc<Gateway>,
     session: u64,
     client: mpsc::Sender<Bytes>,
