@@ -60,10 +60,10 @@ pub(crate) async fn stream(
     })
     .await;
     drop(opening);
-    if openings.is_empty() {
-        if let [Opening::Failed(_, BackendError::SessionLost)] = opened.as_slice() {
-            return Err(Failure::SessionEnded);
-        }
+    if openings.is_empty()
+        && let [Opening::Failed(_, BackendError::SessionLost)] = opened.as_slice()
+    {
+        return Err(Failure::SessionEnded);
     }
     let (client, receiver) = mpsc::channel(QUEUE);
     let gateway = Arc::clone(&worker.gateway);
