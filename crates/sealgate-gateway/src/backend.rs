@@ -10,7 +10,9 @@ mod pooled;
 pub(crate) mod reopen;
 mod resend;
 pub(crate) mod schemas;
+mod subscribe;
 mod to_legacy;
+mod to_modern;
 
 pub(crate) use answer::{Opened, collect, from_error_object};
 pub(crate) use era::{Eras, Memory, Spoken};
@@ -19,6 +21,7 @@ pub(crate) use own::Speaker;
 pub(crate) use pooled::{Lease, Listening, Pooled};
 pub(crate) use reopen::{Reopen, Reopened};
 pub(crate) use to_legacy::{FromLegacy, Refusal, across_eras};
+pub(crate) use to_modern::ToModern;
 
 use std::sync::Arc;
 use std::time::Duration;

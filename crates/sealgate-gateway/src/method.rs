@@ -1,5 +1,6 @@
 //! Enters: a [`Permit`]. Leaves: the response. One file a family of methods.
 
+mod across;
 mod call;
 mod close;
 mod everywhere;

@@ -1,6 +1,7 @@
 //! Enters: a backend's opened answer. Leaves: the response to the client, spliced while it
 //! streams: the client's own id comes back, whatever else the backend said stays to the byte.
 
+mod bridge;
 mod conversation;
 mod events;
 mod front;
@@ -8,6 +9,7 @@ mod hearing;
 mod relay;
 pub(crate) mod request_id;
 
+pub(crate) use bridge::Bridge;
 pub(crate) use conversation::{Conversation, Rules, Said};
 pub(crate) use events::{Pump, Translate, Translated, alive, event};
 pub(crate) use front::{Ending, Front, Voice};

@@ -2,18 +2,24 @@
 //! 404 that makes clients initialize again. All of it is in the token: any replica that has the
 //! key can serve it.
 
+mod bridged;
 mod ended;
 
+pub(crate) use bridged::{Bridged, Running};
 pub(crate) use ended::{Ended, Openings};
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
+use sealgate_config::resolved::EraSetting;
+use sealgate_mcp::capability::Offers;
+use sealgate_mcp::log_level::LogLevel;
 use sealgate_mcp::session::{BackendSession, SessionToken};
+use sealgate_mcp::version::LATEST;
 
 use crate::authenticate::Principal;
-use crate::backend::{Exchange, Reopen};
+use crate::backend::{Exchange, Reopen, Speaker};
 use crate::fail::Failure;
 use crate::gateway::Gateway;
 use crate::plan::RoutePlan;
@@ -68,19 +74,26 @@ impl Session {
         let plan = &route.backends[index];
         let reopened = worker.gateway.reopened.find(self.fingerprint, plan.tag);
         let known = reopened.as_ref().or_else(|| self.token.backend(plan.tag));
+        // One that was away may be known to have no sessions.
+        let is_modern = plan.era == EraSetting::Modern || plan.memory.is_modern_only();
+        let version = known.map(|known| known.era.version()).or(is_modern.then_some(LATEST));
+        let level = worker.gateway.bridged.level(self.fingerprint).unwrap_or(UNASKED);
+        let level = Some(level).filter(|_| known.is_none_or(|k| k.offers.has(Offers::LOGGING)));
         Exchange {
             pool: Arc::clone(&worker.pool),
             route: Arc::clone(route),
             index,
             session: known.and_then(|known| known.session_id.clone()),
-            version: known.map(|known| known.era.version()),
+            version,
             forwarded: plan.forwarded(headers).into(),
             reopen: Some(Reopen {
                 gateway: Arc::clone(&worker.gateway),
                 session: self.fingerprint,
                 token: Arc::clone(&self.token),
             }),
-            speaker: None,
+            speaker: version
+                .filter(|version| version.is_modern())
+                .map(|_| Speaker::of_session(&self.token.client, level).into()),
             mirror: None,
         }
     }
@@ -88,8 +101,13 @@ impl Session {
     /// The client has closed it.
     pub(crate) fn end(&self, gateway: &Gateway) {
         gateway.ended.end(self.fingerprint, self.token.expires_at, unix_now());
+        gateway.bridged.forget(self.fingerprint);
     }
 }
+
+/// What a legacy client hears of a modern backend's log before it says what it wants: a legacy
+/// server would choose for itself.
+const UNASKED: LogLevel = LogLevel::Info;
 
 /// When a session that opens now ends, in seconds since the epoch.
 pub(crate) fn expiry(ttl: Duration) -> u64 {

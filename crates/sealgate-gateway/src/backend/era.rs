@@ -39,6 +39,8 @@ pub(crate) struct Eras {
 pub(crate) struct Memory {
     spoken: Mutex<Option<(Spoken, Instant)>>,
     discovered: Mutex<Option<(Bytes, Instant)>>,
+    /// When it last refused a legacy handshake for good.
+    modern_only: Mutex<Option<Instant>>,
     pub(crate) schemas: Schemas,
     /// One probe at a time.
     turn: tokio::sync::Mutex<()>,
@@ -71,10 +73,23 @@ impl Memory {
         *spoken = Some((found, Instant::now()));
     }
 
+    /// Whether legacy clients cannot be served in their own era.
+    pub(crate) fn is_modern_only(&self) -> bool {
+        let since = *self.modern_only.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| since.elapsed() < KEPT)
+    }
+
+    /// Keeps that.
+    pub(crate) fn learn_modern_only(&self) {
+        let now = Some(Instant::now());
+        *self.modern_only.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
     /// Something happened that a backend of the era that is remembered would not do.
     pub(crate) fn forget(&self) {
         *self.spoken.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *self.discovered.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.modern_only.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn discovered(&self) -> Option<Bytes> {

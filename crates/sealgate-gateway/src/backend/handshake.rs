@@ -3,20 +3,25 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use sealgate_config::resolved::EraSetting;
 use sealgate_mcp::envelope::{Envelope, span};
-use sealgate_mcp::version::Version;
+use sealgate_mcp::era::Era;
+use sealgate_mcp::object::Object;
+use sealgate_mcp::version::{LATEST, Version};
+use sealgate_mcp::{code, discover, translate};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Exchange, from_error_object};
+use super::{Exchange, Spoken, from_error_object};
 use crate::fail::{BackendError, Stage};
+use crate::gateway::Gateway;
 
 /// A session that a backend opened.
 pub(crate) struct Handshake {
     /// Its id, where the backend gave one.
     pub(crate) session: Option<Box<str>>,
-    /// What was negotiated.
-    pub(crate) version: Version,
+    /// What was negotiated; a modern backend has nothing to negotiate.
+    pub(crate) era: Era,
     /// The InitializeResult, to the byte.
     pub(crate) result: Bytes,
 }
@@ -59,7 +64,88 @@ impl Handshake {
                 ))
             })?;
         let span = span(&asked.message, raw);
-        Ok(Self { session: asked.session, version, result: asked.message.slice(span) })
+        Ok(Self {
+            session: asked.session,
+            era: Era::Legacy(version),
+            result: asked.message.slice(span),
+        })
+    }
+
+    /// The same for a backend of any era: what a legacy client is to talk with. A backend that
+    /// has both is spoken to in the client's. `version` is what was agreed on with the client.
+    pub(crate) async fn with_any(
+        gateway: &Gateway,
+        exchange: &Exchange,
+        body: Bytes,
+        id: &str,
+        version: Version,
+    ) -> Result<Self, BackendError> {
+        let limit = gateway.limits.held_answer;
+        let backend = exchange.backend();
+        let is_modern = match backend.era {
+            EraSetting::Legacy => return Self::perform(exchange, body, id, limit).await,
+            EraSetting::Modern => true,
+            EraSetting::Auto => backend.memory.is_modern_only(),
+        };
+        let direct = Exchange { version: Some(LATEST), session: None, ..exchange.clone() };
+        if is_modern {
+            return Self::introduce(gateway, &direct, version).await;
+        }
+        let refused = match Self::perform(exchange, body, id, limit).await {
+            Err(error) if may_be_modern(&error) => error,
+            result => return result,
+        };
+        match direct.spoken(gateway).await {
+            Ok(Spoken::Modern) => {
+                let introduced = Self::introduce(gateway, &direct, version).await?;
+                backend.memory.learn_modern_only();
+                Ok(introduced)
+            }
+            Ok(Spoken::Legacy) | Err(_) => Err(refused),
+        }
+    }
+
+    /// A modern backend's word on itself, as an InitializeResult.
+    async fn introduce(
+        gateway: &Gateway,
+        direct: &Exchange,
+        version: Version,
+    ) -> Result<Self, BackendError> {
+        let result = direct.discover(gateway).await?;
+        let broken =
+            |fault: &dyn std::fmt::Display| BackendError::DiscoverResult(fault.to_string());
+        let raw: &RawValue = serde_json::from_slice(&result).map_err(|error| broken(&error))?;
+        let said = discover::read(raw).map_err(|error| broken(&error))?;
+        let unknown = r#"{"name":"unknown","version":"0"}"#;
+        let capabilities = said.capabilities.map_or("{}", RawValue::get);
+        let mut text = format!(
+            r#"{{"protocolVersion":"{version}","capabilities":{},"serverInfo":{}"#,
+            translate::server_capabilities(capabilities),
+            said.server_info
+                .filter(|info| Object::parse(info.get()).is_ok())
+                .map_or(unknown, RawValue::get),
+        );
+        if let Some(instructions) = said.instructions {
+            let instructions = serde_json::Value::from(&*instructions);
+            text.push_str(&format!(r#","instructions":{instructions}"#));
+        }
+        text.push('}');
+        Ok(Self { session: None, era: Era::Modern, result: text.into() })
+    }
+}
+
+/// Whether a server without sessions may have refused `initialize` like this.
+fn may_be_modern(error: &BackendError) -> bool {
+    match error {
+        BackendError::RpcError { code: error, .. } => {
+            code::is_modern(*error)
+                || [code::METHOD_NOT_FOUND, code::INVALID_PARAMS, code::INVALID_REQUEST]
+                    .contains(error)
+        }
+        BackendError::Status { status, .. } => {
+            status.is_client_error() && ![401, 403, 408, 429].contains(&status.as_u16())
+        }
+        _ => false,
     }
 }
 

@@ -185,7 +185,7 @@ impl Upstream {
         let capabilities = InitializeResult::read(&opened.result)?.capabilities.get().to_owned();
         let upstream = Self {
             session: opened.session,
-            version: opened.version,
+            version: opened.era.version(),
             result: opened.result,
             offers: Offers::read(&capabilities),
             news: News::default(),

@@ -54,14 +54,18 @@ impl Reopen {
         let fresh = Exchange { session: None, version: None, reopen: None, ..lost.clone() };
         let id = self.gateway.upstream_id();
         let body = self.initialize(&id);
-        let limit = self.gateway.limits.held_answer;
-        let opened = Handshake::perform(&fresh, body, &id, limit).await?;
+        let version = self.token.version;
+        let opened = Handshake::with_any(&self.gateway, &fresh, body, &id, version).await?;
         let known = BackendSession {
             backend: tag,
             session_id: opened.session.clone(),
-            era: sealgate_mcp::era::Era::Legacy(opened.version),
+            era: opened.era,
             offers: Offers::read(InitializeResult::read(&opened.result)?.capabilities.get()),
         };
+        if known.era.is_modern() {
+            table.put(self.session, known);
+            return Err(BackendError::EraFound);
+        }
         let again = resumed(lost, &known);
         let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
         again.tell(Bytes::from_static(initialized.as_bytes())).await?;

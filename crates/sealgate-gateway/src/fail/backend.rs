@@ -41,6 +41,15 @@ pub enum BackendError {
     /// 202 means that nothing will come; a request needs an answer.
     #[error("answered 202 Accepted to a request, so no result will ever come")]
     AcceptedRequest,
+    /// The backend asks what the client did not say it can answer.
+    #[error("asks the client ({0}), which did not declare that it can be asked")]
+    AsksUndeclared(String),
+    /// The backend asks again and again.
+    #[error("asked the client more often than a call may")]
+    AsksTooMuch,
+    /// The client would not answer the backend's question.
+    #[error("asked the client ({0}), which did not answer")]
+    ClientRefused(String),
     /// AWS refused the request; its own words are kept.
     #[error(
         "AWS refused the request ({}): {}",
@@ -71,6 +80,9 @@ pub enum BackendError {
     /// The backend answered server/discover with something else than a DiscoverResult.
     #[error("the answer to server/discover is not a DiscoverResult: {0}")]
     DiscoverResult(String),
+    /// A backend that was away turns out to speak another era than the request was written in.
+    #[error("speaks another era of the protocol than was known; send the request again")]
+    EraFound,
     /// The backend answered initialize with something else than an InitializeResult.
     #[error("the answer to initialize is not an InitializeResult: {0}")]
     InitializeResult(String),
@@ -88,6 +100,9 @@ pub enum BackendError {
         /// The backend's own message, shortened.
         message: String,
     },
+    /// The result is of a type that the client cannot take.
+    #[error("answered with a result of type {0:?}, which this client cannot take")]
+    ResultType(String),
     /// The connection could not be made or broke.
     #[error("{0}")]
     Send(#[from] SendError),
@@ -139,15 +154,20 @@ impl BackendError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::AcceptedRequest => "backend_accepted_request",
+            Self::AsksUndeclared(_) => "backend_asks_undeclared",
+            Self::AsksTooMuch => "backend_asks_too_much",
+            Self::ClientRefused(_) => "client_refused",
             Self::AwsRefused { refusal, .. } => refusal.code(),
             Self::BrokenOff(_) => "backend_broke_off",
             Self::CircuitOpen { .. } => "backend_circuit_open",
             Self::Credentials(error) => error.code(),
             Self::ContentType(_) => "backend_content_type",
             Self::DiscoverResult(_) => "backend_discover_result",
+            Self::EraFound => "backend_era_found",
             Self::InitializeResult(_) => "backend_initialize_result",
             Self::NotJsonRpc(_) => "backend_not_jsonrpc",
             Self::NoSession => "backend_no_session",
+            Self::ResultType(_) => "backend_result_type",
             Self::RpcError { .. } => "backend_rpc_error",
             Self::Send(error) => error.code(),
             Self::SessionLost => "backend_session_lost",

@@ -5,7 +5,7 @@ use http::Response;
 use sealgate_mcp::envelope::span;
 use sealgate_mcp::splice::Splice;
 
-use super::Call;
+use super::{Call, across};
 use crate::authorize::Target;
 use crate::fail::{BackendError, Failure};
 use crate::receive;
@@ -48,6 +48,9 @@ pub(super) async fn forward(
     let gateway = &call.worker.gateway;
     call.record.backend(&received.route.backends[index]);
     let exchange = call.exchange(session, index);
+    if exchange.is_modern() {
+        return across::forward(call, session, exchange, edit).await;
+    }
     let upstream_id = gateway.upstream_id();
     let mut splice = Splice::new(received.body);
     if let Some(id) = received.message.id {

@@ -9,7 +9,7 @@ use sealgate_mcp::envelope::{Envelope, span};
 use sealgate_mcp::method::Method;
 use sealgate_mcp::splice::Splice;
 
-use super::Call;
+use super::{Call, across};
 use crate::backend::{Exchange, from_error_object};
 use crate::fail::{BackendError, Failure, Stage};
 use crate::fanout::gather;
@@ -70,6 +70,9 @@ pub(super) async fn ask(
     body: Bytes,
     id: &str,
 ) -> Result<Bytes, BackendError> {
+    if exchange.is_modern() {
+        return across::ask(gateway, exchange, body, id).await;
+    }
     let within = exchange.backend().deadlines.list;
     let limit = gateway.limits.held_answer;
     let asked = exchange.ask(body, id, limit, within, Stage::Answer).await?;

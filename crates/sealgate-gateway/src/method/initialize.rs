@@ -7,7 +7,6 @@ use http::Response;
 use http::header::HeaderValue;
 use sealgate_mcp::capability::{self, Offers};
 use sealgate_mcp::envelope::span;
-use sealgate_mcp::era::Era;
 use sealgate_mcp::session::{BackendSession, ClientFacts, SessionToken};
 use sealgate_mcp::splice::Splice;
 use sealgate_mcp::translate;
@@ -57,8 +56,8 @@ pub(super) async fn initialize(call: Call<'_, '_>) -> Result<Response<ReplyBody>
         let offered = format!("\"{}\"", version.as_str());
         splice.replace(span(received.body, requested.raw), offered.into_bytes());
         let body = splice.finish();
-        let limit = call.worker.gateway.limits.held_answer;
-        async move { Handshake::perform(&exchange, body, &id, limit).await }
+        let gateway = Arc::clone(&call.worker.gateway);
+        async move { Handshake::with_any(&gateway, &exchange, body, &id, version).await }
     })
     .await;
     for failure in &gathered.failures {
@@ -159,7 +158,7 @@ fn token(
         backends.push(BackendSession {
             backend: plan.tag,
             session_id: opened.session.as_deref().map(Into::into),
-            era: Era::Legacy(opened.version),
+            era: opened.era,
             offers: Offers::read(result.capabilities.get()),
         });
     }

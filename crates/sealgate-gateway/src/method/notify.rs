@@ -31,6 +31,9 @@ pub(super) async fn response(mut call: Call<'_, '_>) -> Result<Response<ReplyBod
     let received = &call.permit.received;
     let unknown = || Failure::InvalidParams("this response answers no request of ours".to_owned());
     let id = received.message.id.ok_or_else(unknown)?;
+    if call.worker.gateway.bridged.answer(session.fingerprint, id.get(), received.body) {
+        return Ok(ReplyBody::empty(StatusCode::ACCEPTED));
+    }
     let asked = request_id::open(&call.worker.gateway.keyring, session.fingerprint, id.get())
         .ok_or_else(unknown)?;
     let index = received.route.by_tag(asked.backend).ok_or_else(unknown)?;
@@ -48,6 +51,9 @@ async fn cancelled(call: &mut Call<'_, '_>, session: &Session) {
     let received = &call.permit.received;
     let request = received.message.params.as_ref().and_then(|params| params.request_id);
     let Some(request) = request else { return };
+    if call.worker.gateway.bridged.cancel(session.fingerprint, request.get()) {
+        return;
+    }
     let Some((index, upstream_id)) =
         call.worker.gateway.in_flight.find(session.fingerprint, request.get())
     else {
@@ -63,7 +69,8 @@ async fn cancelled(call: &mut Call<'_, '_>, session: &Session) {
 async fn tell_all(call: &Call<'_, '_>, session: &Session) {
     let body: Bytes = call.permit.received.body.clone();
     let mut exchanges = call.exchanges(session);
-    exchanges.retain(|exchange| exchange.version.is_some());
+    // A modern backend has no session that could hear of it.
+    exchanges.retain(|exchange| exchange.version.is_some() && !exchange.is_modern());
     let told = gather(exchanges, |exchange| {
         let body = body.clone();
         async move { exchange.tell(body).await }

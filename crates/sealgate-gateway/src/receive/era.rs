@@ -64,10 +64,8 @@ impl Received<'_> {
             method: carried(self.headers, modern_headers::METHOD),
             name: carried(self.headers, modern_headers::NAME),
         };
-        let served = Served {
-            versions: MODERN_VERSIONS,
-            unknown_methods: self.route.single().is_some(),
-        };
+        let served =
+            Served { versions: MODERN_VERSIONS, unknown_methods: self.route.single().is_some() };
         match modern_headers::validate(&self.message, &mirrored, &served) {
             Ok(_) => Ok(()),
             Err(fault @ ModernFault::Target(_)) => Err(Failure::InvalidParams(fault.to_string())),

@@ -20,7 +20,8 @@ const TRIES: u32 = 12;
 
 /// The time that one request has.
 pub(super) struct Patience {
-    deadline: Instant,
+    began: Instant,
+    within: Duration,
     give_up: Instant,
     tries: u32,
 }
@@ -29,12 +30,16 @@ impl Patience {
     /// For a request whose answer has to begin `within` this time, waits included.
     pub(super) fn new(within: Duration) -> Self {
         let now = Instant::now();
-        Self { deadline: now + within, give_up: now + within.min(LONGEST), tries: 0 }
+        Self { began: now, within, give_up: now + within.min(LONGEST), tries: 0 }
     }
 
     /// What is left of the deadline.
     pub(super) fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+        if self.tries == 0 {
+            // To the letter, as it is told when it passes.
+            return self.within;
+        }
+        self.within.saturating_sub(self.began.elapsed())
     }
 
     /// How long to wait before `draft` is sent again; `None` where it may not be, or where the

@@ -25,7 +25,7 @@ const QUEUE: usize = 32;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Opens a feed to each backend, acknowledges, and passes on what they say.
-pub(super) async fn listen(mut call: Call<'_, '_>) -> Result<Response<ReplyBody>, Failure> {
+pub(super) async fn listen(call: Call<'_, '_>) -> Result<Response<ReplyBody>, Failure> {
     let received = &call.permit.received;
     if !receive::accepts_events(received.headers) {
         return Err(Failure::NotAcceptable);

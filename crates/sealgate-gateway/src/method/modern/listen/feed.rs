@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::super::reach::{Reached, reach};
 use crate::authenticate::Principal;
-use crate::backend::{Exchange, Lease, Listening, Opened, from_error_object};
+use crate::backend::{Exchange, Lease, Listening};
 use crate::fail::{BackendError, BackendFailure};
 use crate::gateway::Gateway;
 use crate::reply::{Pump, event};
@@ -49,7 +49,7 @@ enum Source {
     /// The backend's own listen stream.
     Modern(Pump),
     /// The event stream of a session.
-    Legacy(Box<Lease>, Listening),
+    Legacy(Listening),
     /// Nothing at the moment.
     None,
 }
@@ -126,26 +126,7 @@ impl Feed {
         gateway: &Gateway,
         exchange: &Exchange,
     ) -> Result<(), BackendError> {
-        let id = gateway.upstream_id();
-        let params = format!(r#"{{"notifications":{}}}"#, self.listener.asked.write());
-        let (exchange, body) = exchange.own(&Method::SubscriptionsListen, &params, &id);
-        let mut pump = match exchange.open(body).await? {
-            Opened::Events(response) => Pump::new(response.into_body()),
-            opened => {
-                let message = crate::backend::collect(opened, &id, 64 * 1024).await?;
-                return Err(refusal(&message));
-            }
-        };
-        let ended = || BackendError::BrokenOff("the listen stream ended at once".to_owned());
-        let first = pump.next().await?.ok_or_else(ended)?;
-        let envelope = Envelope::parse_reply(&first)
-            .map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
-        if envelope.method() != Some(Method::SubscriptionsAcknowledged) {
-            return Err(refusal(&first));
-        }
-        let params = envelope.params.as_ref().and_then(|params| params.notifications);
-        let mut accepted = params.and_then(|raw| Filter::read(raw).ok()).unwrap_or_default();
-        accepted.narrow(&self.listener.asked);
+        let (pump, accepted) = exchange.subscribe(gateway, &self.listener.asked).await?;
         self.accepted = accepted;
         self.source = Source::Modern(pump);
         Ok(())
@@ -166,7 +147,7 @@ impl Feed {
             uris: listening.uris().to_vec(),
             task_ids: Vec::new(),
         };
-        self.source = Source::Legacy(lease, listening);
+        self.source = Source::Legacy(listening);
     }
 
     /// Passes messages on until the source ends.
@@ -178,7 +159,7 @@ impl Feed {
                     Ok(Some(message)) => message,
                     Ok(None) | Err(_) => return,
                 },
-                Source::Legacy(_, listening) => match listening.messages.recv().await {
+                Source::Legacy(listening) => match listening.messages.recv().await {
                     Ok(message) => message,
                     Err(RecvError::Lagged(_)) => continue,
                     Err(RecvError::Closed) => return,
@@ -230,11 +211,4 @@ impl Feed {
             }
         }
     }
-}
-
-/// What a backend said instead of listening.
-fn refusal(message: &[u8]) -> BackendError {
-    let reply = Envelope::parse_reply(message).ok();
-    let error = reply.and_then(|reply| from_error_object(reply.error?.get()));
-    error.unwrap_or_else(|| BackendError::NotJsonRpc("no acknowledgement".to_owned()))
 }
