@@ -10,6 +10,7 @@ mod modern;
 mod notify;
 mod resources;
 mod stream;
+mod watch;
 
 pub(crate) use close::close;
 pub(crate) use resources::Owners;
@@ -39,12 +40,12 @@ pub(crate) struct Call<'a, 'r> {
 /// Does what the message asks.
 pub(crate) async fn answer(call: Call<'_, '_>) -> Result<Response<ReplyBody>, Failure> {
     if call.permit.received.is_modern() {
-        return modern::answer(call).await;
+        return Box::pin(modern::answer(call)).await;
     }
     match call.permit.received.kind {
         Kind::Request => request(call).await,
-        Kind::Notification => notify::notification(call).await,
-        Kind::Response => notify::response(call).await,
+        Kind::Notification => Box::pin(notify::notification(call)).await,
+        Kind::Response => Box::pin(notify::response(call)).await,
     }
 }
 
@@ -52,24 +53,35 @@ async fn request(mut call: Call<'_, '_>) -> Result<Response<ReplyBody>, Failure>
     let text = call.permit.received.message.method.clone().unwrap_or_default();
     let method = Method::parse(&text);
     if method == Method::Initialize {
-        return initialize::initialize(call).await;
+        return Box::pin(initialize::initialize(call)).await;
     }
     let session = call.session()?;
     call.worker.gateway.openings.settled(session.fingerprint).await;
     match method {
-        Method::Ping => Ok(call.result("{}")),
-        Method::ToolsList => list::list(call, &session, ListKind::Tools).await,
-        Method::PromptsList => list::list(call, &session, ListKind::Prompts).await,
-        Method::ResourcesList => list::list(call, &session, ListKind::Resources).await,
-        Method::ResourcesTemplatesList => {
-            list::list(call, &session, ListKind::ResourceTemplates).await
-        }
         Method::ToolsCall | Method::PromptsGet => call::named(call, &session).await,
-        _ if call.permit.received.route.single().is_some() => call::only(call, &session).await,
-        Method::CompletionComplete => resources::complete(call, &session).await,
-        Method::LoggingSetLevel => everywhere::set_level(call, &session).await,
+        _ => Box::pin(rare(call, &session, method)).await,
+    }
+}
+
+/// Requests that are not calls.
+async fn rare(
+    call: Call<'_, '_>,
+    session: &Session,
+    method: Method<'_>,
+) -> Result<Response<ReplyBody>, Failure> {
+    match method {
+        Method::Ping => Ok(call.result("{}")),
+        Method::ToolsList => list::list(call, session, ListKind::Tools).await,
+        Method::PromptsList => list::list(call, session, ListKind::Prompts).await,
+        Method::ResourcesList => list::list(call, session, ListKind::Resources).await,
+        Method::ResourcesTemplatesList => {
+            list::list(call, session, ListKind::ResourceTemplates).await
+        }
+        _ if call.permit.received.route.single().is_some() => call::only(call, session).await,
+        Method::CompletionComplete => resources::complete(call, session).await,
+        Method::LoggingSetLevel => everywhere::set_level(call, session).await,
         Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
-            resources::by_uri(call, &session, method).await
+            resources::by_uri(call, session, method).await
         }
         other => Err(Failure::UnknownMethod(other.as_str().chars().take(100).collect())),
     }

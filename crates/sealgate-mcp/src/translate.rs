@@ -94,6 +94,16 @@ pub fn strip_request_meta(body: &[u8], envelope: &Envelope<'_>) -> Bytes {
     splice.finish()
 }
 
+/// A notification of a listen stream without the stamp that ties it to the stream, for a client
+/// that knows no such streams. A `_meta` that is empty then stays.
+pub fn without_subscription(body: &[u8], envelope: &Envelope<'_>) -> Bytes {
+    let mut splice = Splice::new(body);
+    if let Some(meta) = envelope.meta() {
+        cut_members(&mut splice, body, meta.open_brace, |key| key == meta_key::SUBSCRIPTION_ID);
+    }
+    splice.finish()
+}
+
 /// The client's capabilities as a modern request declares them: without `roots.listChanged`,
 /// whose notification is gone, and without the core tasks, which are not those of the extension.
 pub fn client_capabilities(capabilities: &str) -> String {

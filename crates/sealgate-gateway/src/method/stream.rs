@@ -9,6 +9,7 @@ use sealgate_mcp::capability::Offers;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::watch;
 use crate::backend::Exchange;
 use crate::changes::RouteChanges;
 use crate::fail::{BackendError, Failure};
@@ -44,9 +45,13 @@ pub(crate) async fn stream(
     let opening = worker.gateway.openings.begin(session.fingerprint);
     let changes = worker.gateway.changes.of(route);
     let mut openings = JoinSet::new();
+    let mut modern = Vec::new();
     for index in 0..route.backends.len() {
         let exchange = session.exchange(worker, route, index, headers);
-        if exchange.version.is_some() {
+        if exchange.is_modern() {
+            let known = session.backend(&worker.gateway, exchange.backend().tag);
+            modern.push((exchange, known.map_or(Offers::NONE, |known| known.offers)));
+        } else if exchange.version.is_some() {
             openings.spawn(open(exchange));
         }
     }
@@ -73,6 +78,11 @@ pub(crate) async fn stream(
     tokio::spawn(async move {
         let mut streams = JoinSet::new();
         streams.spawn(announce(changes, known, client.clone()));
+        for (exchange, offers) in modern {
+            let changes = gateway.changes.of(&route);
+            let (gateway, client) = (Arc::clone(&gateway), client.clone());
+            streams.spawn(watch::follow(gateway, session, client, exchange, offers, changes));
+        }
         for opening in opened {
             let changes = gateway.changes.of(&route);
             streams.spawn(follow(Arc::clone(&gateway), session, client.clone(), opening, changes));

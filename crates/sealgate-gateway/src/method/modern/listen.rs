@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
+use sealgate_mcp::capability::Offers;
 use sealgate_mcp::listen::{self, Filter};
+use sealgate_mcp::method::Method;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::super::Call;
+use crate::changes::RouteChanges;
 use crate::fail::Failure;
 use crate::receive;
 use crate::reply::{ReplyBody, alive, event};
@@ -84,17 +87,20 @@ pub(super) async fn listen(call: Call<'_, '_>) -> Result<Response<ReplyBody>, Fa
     let acknowledgement = listen::acknowledgement(&listener.id, &accepted);
     // The queue is empty and the receiver is here.
     let _ = client.try_send(event(acknowledgement.as_bytes()));
-    tokio::spawn(follow(listener, client, opened, openings));
+    let changes = listener.gateway.changes.of(route);
+    tokio::spawn(follow(listener, client, opened, openings, changes));
     call.record.streams();
     Ok(ReplyBody::events(receiver))
 }
 
-/// Feeds the client until it goes away, or the gateway ends.
+/// Feeds the client until it goes away, the gateway ends, or a reload makes another route of this
+/// one: the client then hears what changed, and listens again.
 async fn follow(
     listener: Arc<Listener>,
     client: mpsc::Sender<Bytes>,
     opened: Vec<Opening>,
     mut openings: JoinSet<Opening>,
+    mut changes: RouteChanges,
 ) {
     let gateway = Arc::clone(&listener.gateway);
     let mut feeds = JoinSet::new();
@@ -107,9 +113,27 @@ async fn follow(
                 feeds.spawn(opening.feed.follow(client.clone()));
             }
         }
-        gateway.drained().await;
+        std::future::pending::<()>().await;
     };
-    if alive(&client, gateway.limits.keep_alive, late).await.is_some() {
-        let _ = client.send(event(listen::farewell(&listener.id).as_bytes())).await;
+    let work = async {
+        tokio::select! {
+            () = late => None,
+            () = gateway.drained() => None,
+            change = changes.next() => Some(change),
+        }
+    };
+    let Some(change) = alive(&client, gateway.limits.keep_alive, work).await else { return };
+    let asked = &listener.asked;
+    let lists = [
+        (Method::ToolsListChanged, Offers::TOOLS, asked.tools),
+        (Method::PromptsListChanged, Offers::PROMPTS, asked.prompts),
+        (Method::ResourcesListChanged, Offers::RESOURCES, asked.resources),
+    ];
+    for (method, list, is_wanted) in lists {
+        if is_wanted && change.as_ref().is_some_and(|change| change.lists.has(list)) {
+            let message = listen::notification(&method, &listener.id);
+            let _ = client.send(event(message.as_bytes())).await;
+        }
     }
+    let _ = client.send(event(listen::farewell(&listener.id).as_bytes())).await;
 }
