@@ -9,6 +9,7 @@ from moto.core.exceptions import InvalidClientTokenIdError, SignatureDoesNotMatc
 from moto.iam.access_control import IAMRequest
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
+from moto.utilities.utils import PARTITION_NAMES
 
 ACCOUNT = "123456789012"
 _known = set()
@@ -39,11 +40,12 @@ def _teach(identity):
     key = SimpleNamespace(
         access_key_id=identity.access_key_id, secret_access_key=identity.secret_access_key
     )
-    if identity.session_token is None:
-        user = iam_backends[ACCOUNT]["aws"].create_user("aws", identity.access_key_id)
-        user.access_keys.append(key)
-    else:
-        key.session_token = identity.session_token
-        key.role_arn = f"arn:aws:iam::{ACCOUNT}:role/{identity.access_key_id}"
-        key.session_name = "tests"
-        sts_backends[ACCOUNT]["aws"].assumed_roles.append(key)
+    key.session_token = identity.session_token
+    key.role_arn = f"arn:aws:iam::{ACCOUNT}:role/{identity.access_key_id}"
+    key.session_name = "tests"
+    for partition in PARTITION_NAMES:
+        if identity.session_token is None:
+            user = iam_backends[ACCOUNT][partition].create_user("aws", identity.access_key_id)
+            user.access_keys.append(key)
+        else:
+            sts_backends[ACCOUNT][partition].assumed_roles.append(key)

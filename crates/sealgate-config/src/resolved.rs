@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 use sealgate_aws::Secret;
 
@@ -114,6 +114,9 @@ pub struct Backend {
     pub path_and_query: String,
     /// What the gateway puts on each request.
     pub credential: Credential,
+    /// Fixed headers of every request, none of them secret; a client header that is forwarded
+    /// under the same name replaces one.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Which tools are offered.
     pub tools: ToolSelector,
     /// Client headers that are copied.
@@ -217,6 +220,7 @@ impl fmt::Debug for Backend {
             .field("tls", &self.tls)
             .field("path", &path)
             .field("credential", &self.credential)
+            .field("headers", &self.headers)
             .field("tools", &self.tools)
             .field("forward_headers", &self.forward_headers)
             .field("deadlines", &self.deadlines)

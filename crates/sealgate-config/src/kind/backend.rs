@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::{HeaderName, HeaderValue};
+
 use super::backend_tls_policy::{read_authorities, read_well_known};
 use super::{Metadata, ObjectReference};
 use crate::finding::Severity;
@@ -11,6 +13,10 @@ use crate::read::{Field, Shape, duration};
 use crate::report::At;
 use crate::resolved::EraSetting;
 use crate::suggest::did_you_mean;
+
+const SESSION_ID: HeaderName =
+    HeaderName::from_static("x-amzn-bedrock-agentcore-runtime-session-id");
+const USER_ID: HeaderName = HeaderName::from_static("x-amzn-bedrock-agentcore-runtime-user-id");
 
 /// A server at one or several endpoints.
 pub(crate) struct Backend {
@@ -29,6 +35,8 @@ pub(crate) struct BackendAnnotations {
     pub(crate) list: Option<Duration>,
     pub(crate) call: Option<Duration>,
     pub(crate) era: EraSetting,
+    /// Fixed headers of AgentCore Runtime.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// One place where the server listens.
@@ -95,7 +103,7 @@ impl Backend {
 // === impl BackendAnnotations ===
 
 impl BackendAnnotations {
-    const KEYS: [&'static str; 7] = [
+    const KEYS: [&'static str; 9] = [
         "via",
         "signing-host",
         "connect-timeout",
@@ -103,6 +111,8 @@ impl BackendAnnotations {
         "list-timeout",
         "call-timeout",
         "era",
+        "agentcore-session-id",
+        "agentcore-user-id",
     ];
 
     fn read(metadata: &Metadata) -> Self {
@@ -127,6 +137,10 @@ impl BackendAnnotations {
                         ),
                     ),
                 },
+                "agentcore-session-id" => {
+                    read.headers.extend(agentcore(SESSION_ID, text, 33, 256, at))
+                }
+                "agentcore-user-id" => read.headers.extend(agentcore(USER_ID, text, 1, 1024, at)),
                 _ => {
                     let message = format!("unknown annotation \"sealgate.dev/{key}\"");
                     let help = did_you_mean(key, Self::KEYS);
@@ -136,6 +150,22 @@ impl BackendAnnotations {
         }
         read
     }
+}
+
+/// A header of Bedrock AgentCore's InvokeAgentRuntime, with AWS's own limits on its length.
+fn agentcore(
+    name: HeaderName,
+    text: &str,
+    least: usize,
+    most: usize,
+    at: &At,
+) -> Option<(HeaderName, HeaderValue)> {
+    let value = HeaderValue::from_str(text).ok().filter(|_| (least..=most).contains(&text.len()));
+    if value.is_none() {
+        let problem = format!("Invalid value: {text:?}: must be {least} to {most} characters");
+        at.invalid("agentcore-header", problem);
+    }
+    Some((name, value?))
 }
 
 fn timeout(text: &str, at: &At) -> Option<Duration> {

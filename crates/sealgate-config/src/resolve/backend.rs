@@ -1,5 +1,7 @@
 //! One backend reference in, one backend out: where it is, how it is reached, what it is sent.
 
+use http::{HeaderName, HeaderValue};
+
 use super::store::{Referrer, invalid};
 use super::tls::Tls;
 use super::{Context, aws, key, parse_via, target};
@@ -26,6 +28,7 @@ pub(super) struct Server<'a> {
     pub(super) signing_host: Option<String>,
     pub(super) deadlines: Deadlines,
     pub(super) era: EraSetting,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// What goes into the Host header.
@@ -132,6 +135,7 @@ fn of_backend<'a>(
             call: annotations.call.unwrap_or(defaults.call),
         },
         era: annotations.era,
+        headers: annotations.headers.clone(),
     })
 }
 
@@ -164,6 +168,7 @@ fn of_service<'a>(
         signing_host: None,
         deadlines: context.options.default_deadlines,
         era: EraSetting::Auto,
+        headers: Vec::new(),
     })
 }
 
@@ -203,6 +208,7 @@ impl Server<'_> {
             tls,
             path_and_query,
             credential,
+            headers: self.headers,
             tools: reference.tools.clone(),
             forward_headers: reference.forward_headers.clone(),
             deadlines: self.deadlines,

@@ -124,6 +124,7 @@ fn backend(
         tls: (url.scheme == Scheme::Https).then(|| Tls::SYSTEM.named(&url.host)),
         path_and_query: target::check(&url.path_and_query, at, signed)?,
         credential,
+        headers: Vec::new(),
         tools: ToolSelector::default(),
         forward_headers: Vec::new(),
         deadlines: context.options.default_deadlines,

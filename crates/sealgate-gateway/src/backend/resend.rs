@@ -92,7 +92,7 @@ pub(super) async fn send(
             return Ok(Sent::Streaming(response));
         }
         let (head, body) = response.into_parts();
-        let bytes = answer::read(body, REFUSAL_LIMIT).await.unwrap_or_default();
+        let bytes = Box::pin(answer::read(body, REFUSAL_LIMIT)).await.unwrap_or_default();
         let Some(refusal) = Refusal::classify(head.status, &head.headers, &bytes) else {
             return Ok(Sent::Read(head, bytes));
         };
@@ -113,7 +113,7 @@ pub(super) async fn send(
             return Ok(Sent::Read(head, bytes));
         }
         let attempt = Attempt { draft, sigv4, generation, signed_at };
-        if attempt.cured(&refusal, &head.headers, &mut cures).await? {
+        if Box::pin(attempt.cured(&refusal, &head.headers, &mut cures)).await? {
             backend.metrics.resent(refusal.code());
             continue;
         }

@@ -28,6 +28,8 @@ pub struct BackendPlan {
     pub(crate) path_and_query: String,
     pub(crate) seal: Seal,
     pub(crate) tools: ToolSelector,
+    /// On every request, before its seal.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) forward_headers: Vec<ForwardHeader>,
     pub(crate) deadlines: Deadlines,
     /// Which era to speak, or to find out.

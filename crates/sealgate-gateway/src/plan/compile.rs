@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::header::HeaderValue;
-use sealgate_aws::sign::Scope;
+use sealgate_aws::sign::{Scope, canonical_query};
 use sealgate_config::resolved::{Backend, Credential, Resolved, Route};
 
 use super::{BackendPlan, ListenerPlan, Plan, RoutePlan};
@@ -115,6 +115,7 @@ fn compile_backend(
         path_and_query,
         seal,
         tools: backend.tools.clone(),
+        headers: backend.headers.clone(),
         forward_headers: backend.forward_headers.clone(),
         deadlines: backend.deadlines,
         era: backend.era,
@@ -160,6 +161,11 @@ fn compile_seal(backend: &Backend, base: &Foundation) -> Result<(Seal, String), 
             let host = signing_host.clone().unwrap_or_else(|| backend.authority.clone());
             let identity = base.identities.get(identity);
             let clock = base.identities.clock(&host);
+            // What every verifier reads alike is what goes out.
+            let target = match target.split_once('?') {
+                Some((path, query)) => format!("{path}?{}", canonical_query(query)),
+                None => target,
+            };
             (Seal::SigV4(SigV4::new(identity, scope, host, clock)), target)
         }
     })

@@ -97,7 +97,7 @@ impl<'a> Draft<'a> {
         if let Some(value) = self.last_event_id.and_then(|id| HeaderValue::from_str(id).ok()) {
             headers.insert(LAST_EVENT_ID, value);
         }
-        for (name, value) in self.forwarded {
+        for (name, value) in self.backend.headers.iter().chain(self.forwarded) {
             headers.insert(name, value.clone());
         }
         headers
