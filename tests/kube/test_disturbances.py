@@ -53,11 +53,15 @@ def test_an_expired_version_is_no_trouble(own_api, namespace, port, start, tmp_p
     until(lambda: served(running.client("/gone")), 5, "the route")
     # Behind its back: changes, of which the history is then forgotten.
     between.cut()
+    before = len(between.requests)
     own_api.delete(gone)
     own_api.apply(within(namespace, resources.route("new", resources.reference("tools"), path="/new")))
     own_api.stop_serving()
     own_api.forget_history()
     own_api.start()
+    tries = len(between.requests) - before
+    print(f"tries while the line was cut, all watches together: {tries}")
+    assert tries <= 30, "one watch tries, the others wait for it"
     lists = between.count("GET", "mcproutes?&limit")
     between.mend()
     took = until(lambda: served(running.client("/new")), 8, "what was created meanwhile")

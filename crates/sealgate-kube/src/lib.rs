@@ -11,6 +11,7 @@ mod facts;
 mod keep;
 mod kind;
 mod lease;
+mod line;
 mod object;
 mod status;
 mod watch;

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
 use crate::kind::Kind;
+use crate::line::{Line, Turn};
 use crate::object::{Key, Object};
 
 /// What is watched.
@@ -69,18 +70,26 @@ pub(crate) enum Change {
 }
 
 /// How soon a failed watch is tried again: doubled up to the second.
-const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+/// A watch that has not failed after this long goes on.
+const SETTLED: Duration = Duration::from_millis(300);
 /// How soon a kind that is not installed is looked for again: doubled up to the second.
 const ABSENT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
 /// Watches until the receiver is gone.
-pub(crate) async fn follow(client: Client, scope: Scope, watch: u64, news: Sender<News>) {
+pub(crate) async fn follow(
+    client: Client,
+    line: Line,
+    scope: Scope,
+    watch: u64,
+    news: Sender<News>,
+) {
     let versions = scope.kind.names().versions;
     let mut attempt = 0;
     let mut absent = Delay::new(ABSENT);
     loop {
         let version = versions[attempt % versions.len()];
-        let ended = follow_version(&client, &scope, version, watch, &news).await;
+        let ended = follow_version(&client, &line, &scope, version, watch, &news).await;
         match ended {
             Ended::Unwanted => return,
             Ended::Absent => {
@@ -104,6 +113,7 @@ enum Ended {
 
 async fn follow_version(
     client: &Client,
+    line: &Line,
     scope: &Scope,
     version: &str,
     watch: u64,
@@ -117,7 +127,26 @@ async fn follow_version(
     let mut events = pin!(watcher(api, scope.selection.config()));
     let mut seen = HashSet::new();
     let mut retry = Delay::new(RETRY);
-    while let Some(event) = events.next().await {
+    let mut turn: Option<Turn> = None;
+    loop {
+        let event = match turn.take() {
+            None => events.next().await,
+            Some(held) => match tokio::time::timeout(SETTLED, events.next()).await {
+                // A watch that goes on says nothing until something happens.
+                Err(_) => {
+                    held.succeeded();
+                    continue;
+                }
+                Ok(event) => {
+                    match &event {
+                        Some(Err(error)) if status_code(error).is_none() => turn = Some(held),
+                        _ => held.succeeded(),
+                    }
+                    event
+                }
+            },
+        };
+        let Some(event) = event else { return Ended::Unwanted };
         let change = match event {
             Ok(Event::Init) => {
                 seen.clear();
@@ -147,6 +176,13 @@ async fn follow_version(
                         return Ended::Unwanted;
                     }
                 }
+                if status_code(&error).is_none() && turn.is_none() {
+                    // No answer: not this kind's trouble but the line's.
+                    turn = line.wait(line.repairs()).await;
+                    if turn.is_none() {
+                        retry = Delay::new(RETRY);
+                    }
+                }
                 tokio::time::sleep(retry.next()).await;
                 continue;
             }
@@ -155,7 +191,6 @@ async fn follow_version(
             return Ended::Unwanted;
         }
     }
-    Ended::Unwanted
 }
 
 fn status_code(error: &watcher::Error) -> Option<u16> {

@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::kind::Kind;
+use crate::line::Line;
 use crate::object::{Key, Object};
 use crate::watch::{News, Scope, Selection, follow};
 
@@ -20,6 +21,7 @@ const SERVICES: usize = 64;
 /// Every watch that runs.
 pub(crate) struct Watches {
     client: Client,
+    line: Line,
     news: Sender<News>,
     running: BTreeMap<Scope, Running>,
     last: u64,
@@ -50,7 +52,7 @@ pub(crate) enum State {
 
 impl Watches {
     pub(crate) fn new(client: Client, news: Sender<News>) -> Self {
-        Self { client, news, running: BTreeMap::new(), last: 0 }
+        Self { client, line: Line::default(), news, running: BTreeMap::new(), last: 0 }
     }
 
     /// Starts what is missing and stops what is no longer wanted; whether anything stopped.
@@ -63,7 +65,8 @@ impl Watches {
                 continue;
             }
             self.last += 1;
-            let follow = follow(self.client.clone(), scope.clone(), self.last, self.news.clone());
+            let (client, line) = (self.client.clone(), self.line.clone());
+            let follow = follow(client, line, scope.clone(), self.last, self.news.clone());
             let task = tokio::spawn(follow).abort_handle();
             let running =
                 Running { watch: self.last, task, state: State::Asked, since: Instant::now() };
