@@ -57,3 +57,6 @@ fn addresses(
     addresses.dedup();
     addresses
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,3 +114,6 @@ fn put_back(running: &[Listener], mut route: Route, resolved: &mut Resolved) {
         .collect();
     resolved.routes.push(route);
 }
+
+#[cfg(test)]
+mod tests;
