@@ -191,6 +191,8 @@ pub struct Deadlines {
     pub list: Duration,
     /// A whole call, streamed answer included.
     pub call: Duration,
+    /// Without a sign of life in a call's answer that has begun. Progress extends this one only.
+    pub idle: Duration,
 }
 
 /// Which protocol era to speak with a backend.
@@ -239,6 +241,7 @@ impl Default for Deadlines {
             initialize: Duration::from_secs(15),
             list: Duration::from_secs(15),
             call: Duration::from_secs(300),
+            idle: Duration::from_secs(300),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Enters: one message for one backend. Leaves: the backend's answer, opened and classified, or a
 //! named failure. Every request to a backend is written, sealed and sent here.
 
+mod alone;
 mod answer;
 mod era;
 pub(crate) mod handshake;
@@ -10,6 +11,7 @@ mod pooled;
 pub(crate) mod reopen;
 mod resend;
 pub(crate) mod schemas;
+mod sniff;
 mod subscribe;
 mod to_legacy;
 mod to_modern;
@@ -30,6 +32,7 @@ use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use sealgate_mcp::session::BackendSession;
 use sealgate_mcp::version::Version;
+use tokio::time::Instant;
 
 use crate::fail::{BackendError, Stage};
 use crate::plan::{BackendPlan, RoutePlan};
@@ -78,6 +81,15 @@ impl Exchange {
         &self.route.backends[self.index]
     }
 
+    /// The same dealings in the session that holds now, if it was opened again meanwhile.
+    pub(crate) fn current(&self) -> Self {
+        let reopened = self.reopen.as_ref().and_then(|reopen| reopen.find(self.backend().tag));
+        match reopened {
+            Some(known) => Self { reopen: self.reopen.clone(), ..resumed(self, &known) },
+            None => self.clone(),
+        }
+    }
+
     /// Sends a JSON-RPC request and opens the answer. A backend that has lost the session, or that
     /// was away when it was opened, is given a new one first.
     pub(crate) async fn open(&self, body: Bytes) -> Result<Opened, BackendError> {
@@ -92,9 +104,11 @@ impl Exchange {
 
     async fn open_once(&self, body: Bytes) -> Result<Opened, BackendError> {
         self.in_session()?;
-        let first_byte = self.backend().deadlines.call;
-        let response = self.send(&self.post(body), first_byte).await?;
-        answer::open(response, self.session.is_some()).await
+        let deadlines = self.backend().deadlines;
+        let began = Instant::now();
+        let sent = self.send(&self.post(body), deadlines.call).await?;
+        let sent = sent.within(deadlines.idle, began, deadlines.call);
+        answer::open(sent, self.session.is_some()).await
     }
 
     /// Sends a request of the gateway's own and waits for its whole answer, at most `limit` bytes
@@ -150,7 +164,9 @@ impl Exchange {
         let sent = self.send(&self.post(body), within).await?;
         let session = answer::session_id(sent.headers());
         let opened = answer::open(sent, self.session.is_some()).await?;
-        let message = collect(opened, upstream_id, limit).await?;
+        let mut alone = self.clone();
+        alone.session = session.clone().or(alone.session);
+        let message = answer::collect_alone(opened, upstream_id, limit, Some(&alone)).await?;
         Ok(Asked { message, session })
     }
 

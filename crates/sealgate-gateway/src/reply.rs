@@ -3,17 +3,25 @@
 
 mod bridge;
 mod conversation;
+mod course;
+mod edited;
 mod events;
 mod front;
 mod hearing;
+mod marks;
+mod pump;
+mod reading;
 mod relay;
 pub(crate) mod request_id;
 
 pub(crate) use bridge::Bridge;
 pub(crate) use conversation::{Conversation, Rules, Said};
-pub(crate) use events::{Pump, Translate, Translated, alive, event};
+pub(crate) use events::{Translate, alive, event};
 pub(crate) use front::{Ending, Front, Voice};
 pub(crate) use hearing::Hearing;
+pub(crate) use marks::{Marks, Place};
+pub(crate) use pump::{Mark, Pump};
+pub(crate) use reading::{Reading, Told};
 pub(crate) use relay::Relay;
 
 use std::pin::Pin;
@@ -38,7 +46,7 @@ pub struct ReplyBody {
 
 enum Inner {
     Full(Option<Bytes>),
-    Edited(Box<relay::Edited>),
+    Edited(Box<edited::Edited>),
     Events(mpsc::Receiver<Bytes>),
 }
 
@@ -82,7 +90,7 @@ impl ReplyBody {
         response
     }
 
-    fn edited(edited: relay::Edited) -> Response<Self> {
+    fn edited(edited: edited::Edited) -> Response<Self> {
         let inner = Inner::Edited(Box::new(edited));
         let mut response = Response::new(Self { inner, record: None, ended: false });
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -6,7 +6,7 @@ mod key;
 mod mirror;
 
 pub(crate) use draft::Draft;
-pub(crate) use draft::{PROTOCOL_VERSION, SESSION_ID};
+pub(crate) use draft::{LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID};
 pub(crate) use key::SigV4;
 pub(crate) use mirror::Mirror;
 

@@ -32,8 +32,10 @@ pub(crate) struct BackendAnnotations {
     pub(crate) signing_host: Option<String>,
     pub(crate) connect: Option<Duration>,
     pub(crate) first_byte: Option<Duration>,
+    pub(crate) initialize: Option<Duration>,
     pub(crate) list: Option<Duration>,
     pub(crate) call: Option<Duration>,
+    pub(crate) idle: Option<Duration>,
     pub(crate) era: EraSetting,
     /// Fixed headers of AgentCore Runtime.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
@@ -103,13 +105,15 @@ impl Backend {
 // === impl BackendAnnotations ===
 
 impl BackendAnnotations {
-    const KEYS: [&'static str; 9] = [
+    const KEYS: [&'static str; 11] = [
         "via",
         "signing-host",
         "connect-timeout",
         "first-byte-timeout",
+        "initialize-timeout",
         "list-timeout",
         "call-timeout",
+        "idle-timeout",
         "era",
         "agentcore-session-id",
         "agentcore-user-id",
@@ -123,8 +127,10 @@ impl BackendAnnotations {
                 "signing-host" => read.signing_host = Some(text.to_ascii_lowercase()),
                 "connect-timeout" => read.connect = timeout(text, at),
                 "first-byte-timeout" => read.first_byte = timeout(text, at),
+                "initialize-timeout" => read.initialize = timeout(text, at),
                 "list-timeout" => read.list = timeout(text, at),
                 "call-timeout" => read.call = timeout(text, at),
+                "idle-timeout" => read.idle = timeout(text, at),
                 "era" => match text {
                     "auto" => read.era = EraSetting::Auto,
                     "legacy" => read.era = EraSetting::Legacy,

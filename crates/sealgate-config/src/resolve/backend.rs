@@ -130,9 +130,10 @@ fn of_backend<'a>(
         deadlines: Deadlines {
             connect: annotations.connect.unwrap_or(defaults.connect),
             first_byte: annotations.first_byte.unwrap_or(defaults.first_byte),
-            initialize: defaults.initialize,
+            initialize: annotations.initialize.unwrap_or(defaults.initialize),
             list: annotations.list.unwrap_or(defaults.list),
             call: annotations.call.unwrap_or(defaults.call),
+            idle: annotations.idle.unwrap_or(defaults.idle),
         },
         era: annotations.era,
         headers: annotations.headers.clone(),

@@ -9,6 +9,7 @@ use sealgate_mcp::envelope::{Envelope, Kind};
 use sealgate_mcp::sse::Decoder;
 
 use super::resend::Sent;
+use super::{Exchange, sniff};
 use crate::fail::BackendError;
 use crate::seal::SESSION_ID;
 use crate::upstream::Body;
@@ -36,14 +37,7 @@ pub(super) async fn open(sent: Sent, in_session: bool) -> Result<Opened, Backend
     }
     let (head, bytes) = match sent {
         Sent::Streaming(response) if status.is_success() => {
-            let essence = essence(response.headers());
-            return if essence.eq_ignore_ascii_case("application/json") {
-                Ok(Opened::Json(response))
-            } else if essence.eq_ignore_ascii_case("text/event-stream") {
-                Ok(Opened::Events(response))
-            } else {
-                Err(BackendError::ContentType(essence.chars().take(100).collect()))
-            };
+            return sniff::open(response).await;
         }
         sent => whole(sent).await,
     };
@@ -83,6 +77,16 @@ pub(crate) async fn collect(
     upstream_id: &str,
     limit: usize,
 ) -> Result<Bytes, BackendError> {
+    collect_alone(opened, upstream_id, limit, None).await
+}
+
+/// The same; what the backend asks meanwhile is answered over `alone`.
+pub(super) async fn collect_alone(
+    opened: Opened,
+    upstream_id: &str,
+    limit: usize,
+    alone: Option<&Exchange>,
+) -> Result<Bytes, BackendError> {
     match opened {
         Opened::Message(bytes) => Ok(bytes),
         Opened::Json(response) => read(response.into_body(), limit).await,
@@ -90,12 +94,12 @@ pub(crate) async fn collect(
             let mut body = response.into_body();
             let mut decoder = Decoder::new(limit);
             while let Some(frame) = body.frame().await {
-                let frame = frame.map_err(|error| BackendError::BrokenOff(error.to_string()))?;
+                let frame = frame?;
                 let Ok(data) = frame.into_data() else { continue };
                 decoder.push(data);
                 while let Some(event) = decoder.next() {
                     let event = event.map_err(|_| BackendError::TooLarge(limit))?;
-                    if event.data.is_empty() {
+                    if event.data.is_empty() || !event.is_message() {
                         continue;
                     }
                     let message = Envelope::parse_reply(&event.data)
@@ -103,6 +107,9 @@ pub(crate) async fn collect(
                     let ours = message.id.is_none_or(|id| id.get() == upstream_id);
                     if message.kind() == Kind::Response && ours {
                         return Ok(event.data.clone());
+                    }
+                    if let Some(exchange) = alone {
+                        exchange.answer_alone(&event.data);
                     }
                 }
             }
@@ -116,7 +123,7 @@ pub(super) async fn read(mut body: Body, limit: usize) -> Result<Bytes, BackendE
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| BackendError::BrokenOff(error.to_string()))?;
+        let frame = frame?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + all.len() + data.len() > limit {
             return Err(BackendError::TooLarge(limit));
@@ -150,7 +157,7 @@ pub(super) fn is_events(headers: &HeaderMap) -> bool {
 }
 
 /// The media type without parameters (RFC 9110 section 8.3.1).
-fn essence(headers: &HeaderMap) -> &str {
+pub(super) fn essence(headers: &HeaderMap) -> &str {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     value.split(';').next().unwrap_or("").trim()
 }

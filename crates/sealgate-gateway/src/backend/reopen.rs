@@ -41,6 +41,11 @@ pub(crate) struct Reopened {
 const MOST: usize = 64 * 1024;
 
 impl Reopen {
+    /// What replaces the token's word on this backend, if anything does.
+    pub(crate) fn find(&self, backend: u32) -> Option<BackendSession> {
+        self.gateway.reopened.find(self.session, backend)
+    }
+
     /// Opens a session again; another call may just have done so, which will do.
     pub(crate) async fn run(&self, lost: &Exchange) -> Result<Exchange, BackendError> {
         let tag = lost.backend().tag;

@@ -4,12 +4,13 @@
 mod patience;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use sealgate_aws::identity::IdentityError;
 use sealgate_aws::refusal::{Refusal, RefusalKind};
+use tokio::time::Instant;
 
 use super::answer;
 use crate::fail::BackendError;
@@ -46,6 +47,16 @@ struct Attempt<'a> {
 }
 
 impl Sent {
+    /// The same, whose body is to arrive in time.
+    pub(super) fn within(self, idle: Duration, began: Instant, limit: Duration) -> Self {
+        match self {
+            Self::Streaming(response) => {
+                Self::Streaming(response.map(|body| body.with_deadlines(idle, began, limit)))
+            }
+            read => read,
+        }
+    }
+
     /// The status line and headers.
     pub(super) fn status(&self) -> StatusCode {
         match self {

@@ -8,7 +8,7 @@ use sealgate_aws::refusal::{Refusal, RefusalKind};
 use sealgate_aws::sign::SignError;
 use sealgate_mcp::code;
 
-use crate::upstream::SendError;
+use crate::upstream::{BodyError, SendError};
 
 /// One backend's failure, named after the backend.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,10 @@ pub struct BackendFailure {
 pub enum Stage {
     /// Waiting for the rest of an answer that had begun.
     Answer,
+    /// Waiting for a call as a whole, its streamed answer included.
+    Call,
+    /// Waiting for any sign of life in an answer that had begun.
+    Idle,
     /// Waiting for `server/discover` as a whole.
     Discover,
     /// Waiting for `initialize` as a whole.
@@ -222,6 +226,11 @@ impl BackendError {
         }
     }
 
+    /// Whether a deadline passed on a request that the backend may still work on.
+    pub(crate) fn is_overdue(&self) -> bool {
+        matches!(self, Self::Timeout { .. } | Self::Send(SendError::FirstByteTimeout { .. }))
+    }
+
     /// What to do about it.
     pub fn remedy(&self) -> Option<String> {
         match self {
@@ -245,6 +254,16 @@ impl BackendError {
                 Some("raise the backend's deadline if it is meant to take this long".to_owned())
             }
             _ => None,
+        }
+    }
+}
+
+impl From<BodyError> for BackendError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Idle { limit, .. } => Self::Timeout { stage: Stage::Idle, after: limit },
+            BodyError::Total { limit, .. } => Self::Timeout { stage: Stage::Call, after: limit },
+            other => Self::BrokenOff(other.to_string()),
         }
     }
 }

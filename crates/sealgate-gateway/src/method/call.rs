@@ -9,7 +9,7 @@ use super::{Call, across};
 use crate::authorize::Target;
 use crate::fail::{BackendError, Failure};
 use crate::receive;
-use crate::reply::{Relay, ReplyBody};
+use crate::reply::{Place, Relay, ReplyBody};
 use crate::session::Session;
 
 /// `tools/call` and `prompts/get`: the backend is in the name.
@@ -68,6 +68,7 @@ pub(super) async fn forward(
         client_id: call.id().into(),
         upstream_id: upstream_id.into(),
         events: receive::accepts_events(received.headers),
+        place: Place::of(session, received.route.backends[index].tag),
         entered,
     };
     let name = received.route.backends[index].name.clone();

@@ -8,7 +8,7 @@ use sealgate_mcp::envelope::{Envelope, Kind};
 use sealgate_mcp::reply::{Misbehaved, ReplyEditor, Whole};
 use sealgate_mcp::rpc_error::RpcError;
 
-use super::relay::Edited;
+use super::edited::Edited;
 use super::{Ending, Hearing, Voice};
 use crate::backend::{Exchange, FromLegacy, Lease, Refusal};
 use crate::fail::{self, BackendError};

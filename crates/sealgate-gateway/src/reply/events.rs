@@ -1,30 +1,20 @@
-//! Enters: a backend's event stream. Leaves: the client's, message by message: ids translated,
-//! other messages as they came, a comment now and then so that nobody on the way hangs up.
+//! Enters: a backend's message. Leaves: the client's: ids translated, the rest as it came; and a
+//! comment now and then so that nobody on the way hangs up.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
 use sealgate_mcp::envelope::{Envelope, Kind, span};
 use sealgate_mcp::method::Method;
+use sealgate_mcp::reply::ReplyEditor;
 use sealgate_mcp::splice::Splice;
-use sealgate_mcp::sse::{self, Decoder};
+use sealgate_mcp::sse;
 use tokio::sync::mpsc;
 
 use super::request_id;
 use crate::fail::BackendError;
 use crate::gateway::Gateway;
-use crate::upstream::Body;
-
-/// The largest single event that is taken from a backend, in bytes.
-pub(crate) const EVENT_LIMIT: usize = 64 * 1024 * 1024;
-
-/// Reads a backend's events one at a time.
-pub(crate) struct Pump {
-    body: Body,
-    decoder: Decoder,
-}
 
 /// Translates one backend's messages for one session.
 #[derive(Clone)]
@@ -47,34 +37,15 @@ pub(crate) enum Translated {
     Other(Bytes),
 }
 
-impl Pump {
-    pub(crate) fn new(body: Body) -> Self {
-        Self { body, decoder: Decoder::new(EVENT_LIMIT) }
-    }
-
-    /// The data of the next event that has any; `None` at the end of the stream.
-    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, BackendError> {
-        loop {
-            while let Some(event) = self.decoder.next() {
-                let event = event.map_err(|_| BackendError::TooLarge(EVENT_LIMIT))?;
-                if !event.data.is_empty() {
-                    return Ok(Some(event.data));
-                }
-            }
-            match self.body.frame().await {
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        self.decoder.push(data);
-                    }
-                }
-                Some(Err(error)) => return Err(BackendError::BrokenOff(error.to_string())),
-                None => return Ok(None),
-            }
+impl Translate {
+    /// Edits a large message while it streams.
+    pub(super) fn editor(&self) -> ReplyEditor {
+        match &self.request {
+            Some((upstream_id, client_id)) => ReplyEditor::new(client_id).expecting(upstream_id),
+            None => ReplyEditor::new("null"),
         }
     }
-}
 
-impl Translate {
     /// Translates one message.
     pub(crate) fn message(&self, data: &Bytes) -> Result<Translated, BackendError> {
         let message = Envelope::parse_reply(data)

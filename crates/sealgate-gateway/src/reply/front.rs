@@ -9,7 +9,7 @@ use http::{Response, StatusCode};
 use sealgate_mcp::{code, sse};
 use tokio::sync::mpsc;
 
-use super::relay::Edited;
+use super::edited::Edited;
 use super::{ReplyBody, event};
 use crate::fail::{BackendError, Failure};
 use crate::gateway::Gateway;

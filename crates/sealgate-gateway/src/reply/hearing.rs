@@ -5,7 +5,7 @@ use http_body_util::BodyExt;
 use hyper::body::Body as _;
 
 use super::Pump;
-use super::events::EVENT_LIMIT;
+use super::pump::EVENT_LIMIT;
 use crate::backend::Opened;
 use crate::fail::BackendError;
 use crate::upstream::Body;

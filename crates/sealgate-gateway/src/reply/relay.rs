@@ -1,9 +1,7 @@
 //! Enters: a request for one backend, ready to send. Leaves: the client's response, as JSON where
 //! the answer is one message, as an event stream where it is more or takes long.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::Response;
@@ -11,17 +9,21 @@ use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use sealgate_mcp::reply::ReplyEditor;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use super::events::{Pump, Translate, Translated, alive, event};
-use super::{BrokenOff, ReplyBody};
+use super::ReplyBody;
+use super::course::Course;
+use super::edited::{Edited, Poured};
+use super::events::{Translate, Translated, alive, event};
+use super::marks::{Marks, Place};
+use super::pump::{HELD, Pump};
+use super::reading::{Reading, Told};
 use crate::backend::{Exchange, Opened};
 use crate::fail::{BackendError, Failure};
 use crate::gateway::Gateway;
 use crate::in_flight::Entered;
 use crate::upstream::Body;
 
-/// Above this, an answer is edited while it streams instead of being held whole, in bytes.
-const HELD: u64 = 64 * 1024;
 /// Messages that wait for a slow client before its backend has to.
 const QUEUE: usize = 16;
 
@@ -35,15 +37,15 @@ pub(crate) struct Relay {
     pub(crate) upstream_id: Box<str>,
     /// Whether the client can take an event stream.
     pub(crate) events: bool,
+    /// How the client resumes a stream.
+    pub(crate) place: Place,
     pub(crate) entered: Entered,
 }
 
-/// A large JSON answer on its way through.
-pub(crate) struct Edited {
-    body: Body,
-    editor: ReplyEditor,
-    ended: bool,
-    _entered: Option<Entered>,
+/// One JSON message.
+enum Held {
+    Whole(Bytes),
+    Large(Edited),
 }
 
 impl Relay {
@@ -51,13 +53,16 @@ impl Relay {
     pub(crate) async fn run(self, body: Bytes) -> Result<Response<ReplyBody>, BackendError> {
         let keep_alive = self.gateway.limits.keep_alive;
         let exchange = self.exchange.clone();
+        let mut opening = Box::pin(async move { exchange.open(body).await });
         if !self.events {
-            let opened = exchange.open(body).await?;
+            let opened = opening.await.inspect_err(|error| self.give_up(error))?;
             return self.answer(opened).await;
         }
-        let mut opening = Box::pin(async move { exchange.open(body).await });
         tokio::select! {
-            opened = &mut opening => self.answer(opened?).await,
+            opened = &mut opening => {
+                let opened = opened.inspect_err(|error| self.give_up(error))?;
+                self.answer(opened).await
+            }
             () = tokio::time::sleep(keep_alive) => {
                 let (client, receiver) = mpsc::channel(QUEUE);
                 tokio::spawn(async move {
@@ -70,100 +75,179 @@ impl Relay {
         }
     }
 
-    async fn answer(self, opened: Opened) -> Result<Response<ReplyBody>, BackendError> {
-        match opened {
-            Opened::Message(message) => Ok(ReplyBody::json(self.whole(&message)?)),
-            Opened::Json(response) => self.json(response.into_body()).await,
-            Opened::Events(response) => self.stream(Pump::new(response.into_body())).await,
-        }
-    }
-
-    /// One JSON message: held if it is small, edited on the way if it is not.
-    async fn json(self, mut body: Body) -> Result<Response<ReplyBody>, BackendError> {
-        let first = match body.frame().await {
-            Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-            Some(Err(error)) => return Err(BackendError::BrokenOff(error.to_string())),
-            None => return Err(BackendError::NotJsonRpc("the body is empty".to_owned())),
+    /// Goes on behind the event `id` of the stream that answers the request. What the client is
+    /// told comes as events, because that is what it asked for; failures too, so that its request
+    /// does not stay unanswered.
+    pub(crate) async fn resume(self, id: String) -> Result<Response<ReplyBody>, BackendError> {
+        let deadlines = self.exchange.backend().deadlines;
+        let began = Instant::now();
+        let body = match self.exchange.listen(Some(&id)).await {
+            Ok(Some(body)) => Ok(body.with_deadlines(deadlines.idle, began, deadlines.call)),
+            Ok(None) => Err(Course::ended()),
+            Err(error) => Err(error),
         };
-        if body.is_end_stream() {
-            return Ok(ReplyBody::json(self.whole(&first)?));
-        }
-        if body.size_hint().upper().is_some_and(|rest| rest + first.len() as u64 <= HELD) {
-            let mut all = first.to_vec();
-            while let Some(frame) = body.frame().await {
-                let frame = frame.map_err(|error| BackendError::BrokenOff(error.to_string()))?;
-                all.extend_from_slice(&frame.into_data().unwrap_or_default());
-            }
-            return Ok(ReplyBody::json(self.whole(&all.into())?));
-        }
-        let mut editor = ReplyEditor::new(&self.client_id);
-        editor.push(first).map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
-        Ok(ReplyBody::edited(Edited { body, editor, ended: false, _entered: Some(self.entered) }))
-    }
-
-    /// A stream: as JSON if the answer is all there is.
-    async fn stream(self, mut pump: Pump) -> Result<Response<ReplyBody>, BackendError> {
-        let translate = self.translate();
-        let keep_alive = self.gateway.limits.keep_alive;
-        let first = if self.events {
-            tokio::time::timeout(keep_alive, next(&mut pump, &translate)).await.ok().transpose()?
-        } else {
-            Some(loop {
-                // A client without event streams can be told nothing but the answer.
-                match next(&mut pump, &translate).await? {
-                    Translated::Other(_) => {}
-                    answer => break answer,
-                }
-            })
-        };
-        if let Some(Translated::Answer(message)) = first {
-            return Ok(ReplyBody::json(message));
-        }
         let (client, receiver) = mpsc::channel(QUEUE);
         tokio::spawn(async move {
-            if let Some(Translated::Other(message)) = first
-                && client.send(event(&message)).await.is_err()
-            {
-                return;
+            match body {
+                Ok(body) => {
+                    let mut course = self.course(Pump::new(body));
+                    course.resumed(id);
+                    self.pump(&client, course, None).await;
+                }
+                Err(error) => drop(client.send(event(&self.error(error))).await),
             }
-            self.pump(&client, pump).await;
         });
         Ok(ReplyBody::events(receiver))
     }
 
+    async fn answer(self, opened: Opened) -> Result<Response<ReplyBody>, BackendError> {
+        match opened {
+            Opened::Message(message) => Ok(ReplyBody::json(self.whole(&message)?)),
+            Opened::Json(response) => match self.hold(response.into_body()).await {
+                Ok(Held::Whole(message)) => Ok(ReplyBody::json(message)),
+                Ok(Held::Large(edited)) => Ok(ReplyBody::edited(edited.keeping(self.entered))),
+                Err(error) => {
+                    self.give_up(&error);
+                    Err(error)
+                }
+            },
+            Opened::Events(response) => {
+                Box::pin(self.stream(Pump::new(response.into_body()))).await
+            }
+        }
+    }
+
+    /// One JSON message: held if it is small, edited on the way if it is not.
+    async fn hold(&self, mut body: Body) -> Result<Held, BackendError> {
+        let first = match body.frame().await {
+            Some(frame) => frame?.into_data().unwrap_or_default(),
+            None => return Err(BackendError::NotJsonRpc("the body is empty".to_owned())),
+        };
+        if body.is_end_stream() {
+            return self.whole(&first).map(Held::Whole);
+        }
+        if body.size_hint().upper().is_some_and(|rest| rest + first.len() as u64 <= HELD as u64) {
+            let mut all = first.to_vec();
+            while let Some(frame) = body.frame().await {
+                all.extend_from_slice(&frame?.into_data().unwrap_or_default());
+            }
+            return self.whole(&all.into()).map(Held::Whole);
+        }
+        let editor = ReplyEditor::new(&self.client_id).expecting(&self.upstream_id);
+        Edited::begin(editor, first, body).map(Held::Large)
+    }
+
+    /// A stream: as JSON if the answer is all there is.
+    async fn stream(self, pump: Pump) -> Result<Response<ReplyBody>, BackendError> {
+        let mut course = self.course(pump);
+        let keep_alive = self.gateway.limits.keep_alive;
+        let first = if self.events {
+            tokio::time::timeout(keep_alive, course.next()).await.ok().transpose()
+        } else {
+            course.next().await.map(Some)
+        };
+        let first = first.inspect_err(|error| self.give_up(error))?;
+        match first {
+            Some(Some(Told::Answer(message, _))) => {
+                course.end();
+                Ok(ReplyBody::json(message))
+            }
+            Some(Some(Told::Large(editor))) => {
+                let edited = Edited::event(*editor, course.into_pump());
+                Ok(ReplyBody::edited(edited.keeping(self.entered)))
+            }
+            // Cannot be: only a client that takes events resumes by itself.
+            Some(None) if !self.events => Err(Course::ended()),
+            first => {
+                let (client, receiver) = mpsc::channel(QUEUE);
+                tokio::spawn(async move {
+                    let first = first.map(Ok);
+                    self.pump(&client, course, first).await;
+                });
+                Ok(ReplyBody::events(receiver))
+            }
+        }
+    }
+
     /// What is left to do once the client has an event stream and the backend's head is there.
     async fn finish(self, client: &mpsc::Sender<Bytes>, opened: Result<Opened, BackendError>) {
-        let limit = super::events::EVENT_LIMIT;
         let message = match opened {
             Ok(Opened::Events(response)) => {
-                return self.pump(client, Pump::new(response.into_body())).await;
+                let course = self.course(Pump::new(response.into_body()));
+                return self.pump(client, course, None).await;
             }
-            Ok(opened) => crate::backend::collect(opened, &self.upstream_id, limit)
-                .await
-                .and_then(|message| self.whole(&message)),
+            Ok(Opened::Json(response)) => match self.hold(response.into_body()).await {
+                Ok(Held::Whole(message)) => Ok(message),
+                Ok(Held::Large(edited)) => return self.pour(client, edited, &self.marks()).await,
+                Err(error) => Err(error),
+            },
+            Ok(Opened::Message(message)) => self.whole(&message),
             Err(error) => Err(error),
         };
         let message = message.unwrap_or_else(|error| self.error(error));
         let _ = client.send(event(&message)).await;
     }
 
-    async fn pump(self, client: &mpsc::Sender<Bytes>, mut pump: Pump) {
-        let translate = self.translate();
+    /// Tells the client what the backend says, `first` before all else, until the answer.
+    async fn pump(
+        self,
+        client: &mpsc::Sender<Bytes>,
+        mut course: Course,
+        mut first: Option<Result<Option<Told>, BackendError>>,
+    ) {
         let keep_alive = self.gateway.limits.keep_alive;
         loop {
-            let Some(next) = alive(client, keep_alive, next(&mut pump, &translate)).await else {
-                return;
+            let next = match first.take() {
+                Some(next) => Some(next),
+                None => alive(client, keep_alive, course.next()).await,
             };
-            let (message, last) = match next {
-                Ok(Translated::Other(message)) => (message, false),
-                Ok(Translated::Answer(message)) => (message, true),
-                Ok(Translated::Nothing) => continue,
-                Err(error) => (self.error(error), true),
+            let (text, last) = match next {
+                // The client has gone, or comes back by itself.
+                None | Some(Ok(None)) => return,
+                Some(Ok(Some(Told::Prime(mark)))) => match course.marks.priming(&mark) {
+                    Some(text) => (text, false),
+                    None => continue,
+                },
+                Some(Ok(Some(Told::Other(message, mark)))) => {
+                    (course.marks.event(&message, &mark), false)
+                }
+                Some(Ok(Some(Told::Answer(message, mark)))) => {
+                    (course.marks.event(&message, &mark), true)
+                }
+                Some(Ok(Some(Told::Large(editor)))) => {
+                    let marks = course.marks.clone();
+                    let edited = Edited::event(*editor, course.into_pump());
+                    return self.pour(client, edited, &marks).await;
+                }
+                Some(Err(error)) => (event(&self.error(error)), true),
             };
-            if client.send(event(&message)).await.is_err() || last {
+            let sent = client.send(text).await;
+            if last {
+                return course.end();
+            }
+            if sent.is_err() {
                 return;
             }
         }
+    }
+
+    async fn pour(&self, client: &mpsc::Sender<Bytes>, edited: Edited, marks: &Marks) {
+        if let Poured::Broken(error) = edited.pour(client, marks).await {
+            let message = self.error(BackendError::BrokenOff(error.0));
+            let _ = client.send(event(&message)).await;
+        }
+    }
+
+    fn course(&self, pump: Pump) -> Course {
+        let mut reading = Reading::new(pump, self.translate());
+        if !self.events {
+            reading = reading.alone(self.exchange.current());
+        }
+        Course::new(self.exchange.current(), reading, self.translate(), self.marks())
+    }
+
+    fn marks(&self) -> Marks {
+        Marks::answering(self.place, &self.upstream_id, &self.client_id)
     }
 
     fn translate(&self) -> Translate {
@@ -183,79 +267,24 @@ impl Relay {
         }
     }
 
+    /// A backend whose answer is no longer waited for is told so (MCP, cancellation, timeouts).
+    fn give_up(&self, error: &BackendError) {
+        if !error.is_overdue() {
+            return;
+        }
+        let exchange = self.exchange.current();
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{},"reason":"the gateway waited too long"}}}}"#,
+            self.upstream_id
+        );
+        tokio::spawn(async move { exchange.tell(body.into()).await });
+    }
+
     fn error(&self, error: BackendError) -> Bytes {
+        self.give_up(&error);
         let backend = self.exchange.backend();
         backend.metrics.failed(error.reason());
         let failure = Failure::from(error.of(&backend.name));
         crate::fail::body(&failure, Some(&self.client_id))
-    }
-}
-
-/// The next message that concerns the client; the end of the stream before the answer is an error.
-async fn next(pump: &mut Pump, translate: &Translate) -> Result<Translated, BackendError> {
-    loop {
-        let Some(data) = pump.next().await? else {
-            return Err(BackendError::BrokenOff(
-                "the event stream ended before the answer".to_owned(),
-            ));
-        };
-        match translate.message(&data)? {
-            Translated::Nothing => {}
-            other => return Ok(other),
-        }
-    }
-}
-
-impl Edited {
-    /// An answer that begins with `first`.
-    pub(super) fn begin(
-        mut editor: ReplyEditor,
-        first: Bytes,
-        body: Body,
-    ) -> Result<Self, BackendError> {
-        editor.push(first).map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
-        Ok(Self { body, editor, ended: false, _entered: None })
-    }
-
-    /// All of it at once, where there is no way to stream it.
-    pub(super) async fn rest(mut self) -> Result<Bytes, BackendError> {
-        let limit = super::events::EVENT_LIMIT;
-        let mut all = Vec::new();
-        while let Some(part) = std::future::poll_fn(|context| self.poll(context)).await {
-            all.extend_from_slice(&part.map_err(|error| BackendError::BrokenOff(error.0))?);
-            if all.len() > limit {
-                return Err(BackendError::TooLarge(limit));
-            }
-        }
-        Ok(all.into())
-    }
-
-    pub(super) fn poll(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, BrokenOff>>> {
-        loop {
-            if let Some(bytes) = self.editor.next() {
-                return Poll::Ready(Some(Ok(bytes)));
-            }
-            if self.ended {
-                return Poll::Ready(None);
-            }
-            let outcome = match std::task::ready!(Pin::new(&mut self.body).poll_frame(context)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.editor.push(data).map_err(|error| error.to_string()),
-                    Err(_) => Ok(()),
-                },
-                Some(Err(error)) => Err(error.to_string()),
-                None => {
-                    self.ended = true;
-                    self.editor.finish().map(drop).map_err(|error| error.to_string())
-                }
-            };
-            if let Err(reason) = outcome {
-                self.ended = true;
-                return Poll::Ready(Some(Err(BrokenOff(reason))));
-            }
-        }
     }
 }

@@ -21,7 +21,9 @@ pub struct Body {
     /// The connection, until the body has ended.
     lease: Option<Lease>,
     peer: Arc<str>,
-    idle: Option<IdleDeadline>,
+    deadline: Option<Deadline>,
+    /// What was read ahead.
+    unread: Option<Bytes>,
 }
 
 /// Why a body ended before its end.
@@ -42,6 +44,14 @@ pub enum BodyError {
         /// The idle deadline.
         limit: Duration,
     },
+    /// The whole took too long.
+    #[error("{peer} did not end its answer within {} ms", limit.as_millis())]
+    Total {
+        /// Where the body came from.
+        peer: Arc<str>,
+        /// The deadline, from the start of the request.
+        limit: Duration,
+    },
     /// The chunked coding is broken.
     #[error("{peer} broke the framing of its answer: {reason}")]
     Malformed {
@@ -52,11 +62,13 @@ pub enum BodyError {
     },
 }
 
-/// Fires when no frame has come for `limit`. Frames only note the time; the timer is moved when
-/// it fires.
-struct IdleDeadline {
-    limit: Duration,
+/// Fires when no frame has come for `idle`, or when the whole was due. Frames only note the time;
+/// the timer is moved when it fires.
+struct Deadline {
+    idle: Duration,
     last: Instant,
+    /// When the whole is due, and how long it had.
+    total: Option<(Instant, Duration)>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -64,7 +76,13 @@ struct IdleDeadline {
 
 impl Body {
     pub(super) fn new(incoming: Incoming, lease: Lease, peer: &Arc<str>) -> Self {
-        let mut body = Self { incoming, lease: Some(lease), peer: Arc::clone(peer), idle: None };
+        let mut body = Self {
+            incoming,
+            lease: Some(lease),
+            peer: Arc::clone(peer),
+            deadline: None,
+            unread: None,
+        };
         if body.incoming.is_end_stream() {
             body.release();
         }
@@ -74,7 +92,24 @@ impl Body {
     /// Fails the body with [`BodyError::Idle`] when no byte comes for `limit`.
     #[must_use]
     pub fn with_idle_timeout(mut self, limit: Duration) -> Self {
-        self.idle = Some(IdleDeadline { limit, last: Instant::now(), timer: None });
+        self.deadline =
+            Some(Deadline { idle: limit, last: Instant::now(), total: None, timer: None });
+        self
+    }
+
+    /// Fails the body with [`BodyError::Total`] when it has not ended `limit` after `began`, and
+    /// with [`BodyError::Idle`] when no byte comes for `idle`.
+    #[must_use]
+    pub fn with_deadlines(mut self, idle: Duration, began: Instant, limit: Duration) -> Self {
+        let total = Some((began + limit, limit));
+        self.deadline = Some(Deadline { idle, last: Instant::now(), total, timer: None });
+        self
+    }
+
+    /// Puts back what was read ahead, to be read next.
+    #[must_use]
+    pub fn unread(mut self, data: Bytes) -> Self {
+        self.unread = Some(data).filter(|data| !data.is_empty());
         self
     }
 
@@ -112,12 +147,15 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
+        if let Some(data) = this.unread.take() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
         match Pin::new(&mut this.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 if this.incoming.is_end_stream() {
                     this.release();
-                } else if let Some(idle) = &mut this.idle {
-                    idle.last = Instant::now();
+                } else if let Some(deadline) = &mut this.deadline {
+                    deadline.last = Instant::now();
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
@@ -127,21 +165,26 @@ impl http_body::Body for Body {
                 Poll::Ready(None)
             }
             Poll::Pending => {
-                let Some(idle) = &mut this.idle else { return Poll::Pending };
-                ready!(idle.poll_elapsed(cx));
-                let limit = idle.limit;
+                let Some(deadline) = &mut this.deadline else { return Poll::Pending };
+                ready!(deadline.poll_elapsed(cx));
                 this.lease = None;
-                Poll::Ready(Some(Err(BodyError::Idle { peer: Arc::clone(&this.peer), limit })))
+                Poll::Ready(Some(Err(deadline.error(&this.peer))))
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.unread.is_none() && self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        let mut hint = self.incoming.size_hint();
+        let unread = self.unread.as_ref().map_or(0, |data| data.len() as u64);
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + unread);
+        }
+        hint.set_lower(hint.lower() + unread);
+        hint
     }
 }
 
@@ -159,16 +202,18 @@ impl BodyError {
         match self {
             Self::Closed { .. } => "upstream_body_closed",
             Self::Idle { .. } => "upstream_body_idle",
+            Self::Total { .. } => "upstream_body_total",
             Self::Malformed { .. } => "upstream_body_malformed",
         }
     }
 }
 
-// === impl IdleDeadline ===
+// === impl Deadline ===
 
-impl IdleDeadline {
+impl Deadline {
     fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let due = self.last + self.limit;
+        let idle = self.last + self.idle;
+        let due = self.total.map_or(idle, |(total, _)| total.min(idle));
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
         loop {
             ready!(timer.as_mut().poll(cx));
@@ -176,6 +221,17 @@ impl IdleDeadline {
                 return Poll::Ready(());
             }
             timer.as_mut().reset(due);
+        }
+    }
+
+    /// Which of the two it was.
+    fn error(&self, peer: &Arc<str>) -> BodyError {
+        let peer = Arc::clone(peer);
+        match self.total {
+            Some((total, limit)) if total <= self.last + self.idle => {
+                BodyError::Total { peer, limit }
+            }
+            _ => BodyError::Idle { peer, limit: self.idle },
         }
     }
 }

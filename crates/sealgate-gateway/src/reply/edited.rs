@@ -1,0 +1,166 @@
+//! Enters: a large answer as it comes. Leaves: the same for the client, edited while it streams,
+//! never held whole.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use hyper::body::Body as _;
+use sealgate_mcp::reply::ReplyEditor;
+use sealgate_mcp::sse::PieceWriter;
+use tokio::sync::mpsc;
+
+use super::BrokenOff;
+use super::marks::Marks;
+use super::pump::{EVENT_LIMIT, Mark, Piece, Pump};
+use crate::fail::BackendError;
+use crate::in_flight::Entered;
+use crate::upstream::Body;
+
+/// A large answer on its way through.
+pub(crate) struct Edited {
+    source: Source,
+    editor: ReplyEditor,
+    entered: Option<Entered>,
+    /// What its event says, once it has ended.
+    mark: Mark,
+}
+
+enum Source {
+    /// A body that is one message.
+    Body(Body),
+    /// One event of a stream.
+    Pump(Box<Pump>),
+    Ended,
+}
+
+/// How pouring an answer into the client's event stream went.
+pub(super) enum Poured {
+    All,
+    /// The client has gone.
+    Gone,
+    /// It broke off; the client has been told to pass over what it got of it.
+    Broken(BrokenOff),
+}
+
+impl Edited {
+    /// An answer that begins with `first`.
+    pub(super) fn begin(
+        mut editor: ReplyEditor,
+        first: Bytes,
+        body: Body,
+    ) -> Result<Self, BackendError> {
+        editor.push(first).map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
+        let source = Source::Body(body);
+        Ok(Self { source, editor, entered: None, mark: Mark::default() })
+    }
+
+    /// An answer whose editor has its start already; the rest are the next pieces of `pump`.
+    pub(super) fn event(editor: ReplyEditor, pump: Pump) -> Self {
+        let source = Source::Pump(Box::new(pump));
+        Self { source, editor, entered: None, mark: Mark::default() }
+    }
+
+    /// Keeps the request in flight until the answer has ended.
+    pub(super) fn keeping(mut self, entered: Entered) -> Self {
+        self.entered = Some(entered);
+        self
+    }
+
+    /// All of it at once, where there is no way to stream it.
+    pub(super) async fn rest(mut self) -> Result<Bytes, BackendError> {
+        let mut all = Vec::new();
+        while let Some(part) = std::future::poll_fn(|context| self.poll(context)).await {
+            all.extend_from_slice(&part.map_err(|error| BackendError::BrokenOff(error.0))?);
+            if all.len() > EVENT_LIMIT {
+                return Err(BackendError::TooLarge(EVENT_LIMIT));
+            }
+        }
+        Ok(all.into())
+    }
+
+    /// Writes it to the client's event stream as one event, a piece at a time: the backend waits
+    /// for the client.
+    pub(super) async fn pour(mut self, client: &mpsc::Sender<Bytes>, marks: &Marks) -> Poured {
+        let mut writer = PieceWriter::default();
+        loop {
+            let part = tokio::select! {
+                part = std::future::poll_fn(|context| self.poll(context)) => part,
+                () = client.closed() => return Poured::Gone,
+            };
+            let (text, outcome) = match part {
+                Some(Ok(part)) => (writer.piece(part), None),
+                Some(Err(error)) => {
+                    let text = Bytes::from_static(PieceWriter::abandon());
+                    (text, Some(Poured::Broken(error)))
+                }
+                None => {
+                    let text = writer.end(marks.id(&self.mark).as_deref()).into();
+                    return match client.send(text).await {
+                        Ok(()) => Poured::All,
+                        Err(_) => Poured::Gone,
+                    };
+                }
+            };
+            // All places of the queue: one piece waits at a time, however many there are.
+            let Ok(mut places) = client.reserve_many(client.max_capacity()).await else {
+                return Poured::Gone;
+            };
+            if let Some(place) = places.next() {
+                place.send(text);
+            }
+            if let Some(outcome) = outcome {
+                return outcome;
+            }
+        }
+    }
+
+    pub(super) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BrokenOff>>> {
+        loop {
+            if let Some(bytes) = self.editor.next() {
+                return Poll::Ready(Some(Ok(bytes)));
+            }
+            let outcome = match ready!(self.source.poll(context)) {
+                Ok(Some(Piece::Data(data))) => {
+                    self.editor.push(data).map_err(|error| error.to_string())
+                }
+                Ok(Some(Piece::End(mark))) => {
+                    self.mark = mark;
+                    if let Source::Pump(pump) = std::mem::replace(&mut self.source, Source::Ended) {
+                        pump.end();
+                    }
+                    self.entered = None;
+                    self.editor.finish().map(drop).map_err(|error| error.to_string())
+                }
+                Ok(None) => return Poll::Ready(None),
+                Err(error) => Err(error.to_string()),
+            };
+            if let Err(reason) = outcome {
+                self.source = Source::Ended;
+                return Poll::Ready(Some(Err(BrokenOff(reason))));
+            }
+        }
+    }
+}
+
+impl Source {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Piece>, BackendError>> {
+        match self {
+            Self::Ended => Poll::Ready(Ok(None)),
+            Self::Pump(pump) => pump.poll_piece(context).map_ok(Some),
+            Self::Body(body) => loop {
+                match ready!(Pin::new(&mut *body).poll_frame(context)) {
+                    None => return Poll::Ready(Ok(Some(Piece::End(Mark::default())))),
+                    Some(frame) => {
+                        if let Ok(data) = frame?.into_data() {
+                            return Poll::Ready(Ok(Some(Piece::Data(data))));
+                        }
+                    }
+                }
+            },
+        }
+    }
+}
