@@ -1,6 +1,7 @@
 """The official conformance suite: first against its fixture alone, then through the gateway.
 
-What may fail through the gateway stands in `conformance/REVISION.yml`; a stale entry fails too.
+What may fail through the gateway stands in `conformance/ERA-REVISION.yml`, by the era of the
+backend and the revision that the client speaks; a stale entry fails too.
 """
 
 import re
@@ -8,12 +9,17 @@ import subprocess
 
 import pytest
 
-from kit import servers
+from kit import resources, servers
 
 SUITE = servers.MODULES / "@modelcontextprotocol/conformance/dist/index.js"
 BASELINES = servers.ROOT / "tests" / "conformance"
-# The revisions that the gateway serves; each has its baseline.
-SERVED = ["2025-11-25"]
+ERAS = ["legacy", "modern"]
+REVISIONS = ["2025-11-25", "2026-07-28"]
+# Unscored scenarios that a gateway should pass all the same, with the options that run them.
+UNSCORED = {
+    "headers": ["--suite", "pending", "--spec-version", "2026-07-28"],
+    "session-lifecycle": ["--scenario", "server-session-lifecycle"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -23,29 +29,56 @@ def fixture_server():
     server.stop()
 
 
-def run_suite(port, revision, *options, folder):
+def run_suite(port, *options, folder):
     """Exit status and output of the suite; it insists on a URL of `localhost`."""
     done = subprocess.run(
         [servers.node(22), SUITE, "server", "--url", f"http://localhost:{port}/mcp",
-         "--requirements", revision, "-o", folder, *map(str, options)],
+         "-o", folder, *map(str, options)],
         capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, cwd=folder,
     )
     return done.returncode, done.stdout + done.stderr
+
+
+def pinned(gateway, fixture_server, era, folder):
+    """The port of a gateway that speaks `era` with the fixture, whatever else that speaks."""
+    source = resources.write(
+        folder / "route.yaml",
+        resources.backend("fixture", fixture_server.port, annotations={"sealgate.dev/era": era}),
+        resources.route("suite", resources.reference("fixture"), prefixMode="Never"),
+    )
+    return gateway(source).authority.rpartition(":")[2]
 
 
 def summary(said):
     return "\n".join(line for line in said.splitlines() if re.match(r"^\s*[✗✓]|Total|^Unexpected|^Stale", line))
 
 
-@pytest.mark.parametrize("revision", ["2025-11-25", "2026-07-28"])
+@pytest.mark.parametrize("revision", REVISIONS)
 def test_the_fixture_alone_meets_all_requirements(fixture_server, revision, tmp_path):
-    status, said = run_suite(fixture_server.port, revision, folder=tmp_path)
+    status, said = run_suite(fixture_server.port, "--requirements", revision, folder=tmp_path)
     assert status == 0, summary(said)
 
 
-@pytest.mark.parametrize("revision", SERVED)
-def test_the_gateway_meets_the_requirements(fixture_server, gateway, revision, tmp_path):
-    port = gateway(fixture_server.url).authority.rpartition(":")[2]
-    baseline = BASELINES / f"{revision}.yml"
-    status, said = run_suite(port, revision, "--expected-failures", baseline, folder=tmp_path)
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("era", ERAS)
+def test_the_gateway_meets_the_requirements(fixture_server, gateway, era, revision, tmp_path):
+    port = pinned(gateway, fixture_server, era, tmp_path)
+    baseline = BASELINES / f"{era}-{revision}.yml"
+    options = ["--requirements", revision, "--expected-failures", baseline]
+    status, said = run_suite(port, *options, folder=tmp_path)
     assert status == 0, summary(said) + "\n" + said[-2000:]
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_the_gateway_finds_the_era_out_by_itself(fixture_server, gateway, revision, tmp_path):
+    port = gateway(fixture_server.url).authority.rpartition(":")[2]
+    status, said = run_suite(port, "--requirements", revision, folder=tmp_path)
+    assert status == 0, summary(said)
+
+
+@pytest.mark.parametrize("options", UNSCORED.values(), ids=UNSCORED)
+@pytest.mark.parametrize("era", ERAS)
+def test_unscored_scenarios_pass_too(fixture_server, gateway, era, options, tmp_path):
+    port = pinned(gateway, fixture_server, era, tmp_path)
+    status, said = run_suite(port, *options, folder=tmp_path)
+    assert status == 0 and not re.search(r"[1-9]\d* failed", said), summary(said)
