@@ -63,10 +63,10 @@ pub(crate) struct Named {
 }
 
 /// What is known about a kind.
-struct Known {
-    kind: &'static str,
-    group: &'static str,
-    versions: &'static [&'static str],
+pub(crate) struct Known {
+    pub(crate) kind: &'static str,
+    pub(crate) group: &'static str,
+    pub(crate) versions: &'static [&'static str],
 }
 
 const fn known(
@@ -77,8 +77,18 @@ const fn known(
     Known { kind, group, versions }
 }
 
+impl Known {
+    /// `group/version`, or the version alone for the core group.
+    pub(crate) fn api_version(&self, version: &str) -> String {
+        match self.group {
+            "" => version.to_owned(),
+            group => format!("{group}/{version}"),
+        }
+    }
+}
+
 /// Kinds that are read.
-const KNOWN: [Known; 9] = [
+pub(crate) const KNOWN: [Known; 9] = [
     known("MCPRoute", AI_GATEWAY, &["v1beta1", "v1alpha1"]),
     known("Backend", ENVOY_GATEWAY, &["v1alpha1"]),
     known("BackendTLSPolicy", GATEWAY_API, &["v1", "v1alpha3"]),

@@ -16,6 +16,7 @@ mod reload;
 mod report;
 mod resolve;
 pub mod resolved;
+mod schema;
 mod substitute;
 mod suggest;
 mod summary;
@@ -33,6 +34,7 @@ pub use finding::{Finding, Place, Severity};
 pub use memory::Memory;
 pub use reload::reload;
 pub use resolved::Resolved;
+pub use schema::schema;
 
 /// Where configuration comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -56,9 +56,14 @@ struct Parsed {
 }
 
 /// Reads all texts.
-pub(crate) fn load(gathered: &Gathered, reading: &Reading<'_>, values: &mut Values) -> Loaded {
+pub(crate) fn load(
+    gathered: &Gathered,
+    reading: &Reading<'_>,
+    report: Report,
+    values: &mut Values,
+) -> Loaded {
     let loaded = Loaded {
-        report: Rc::new(Report::default()),
+        report: Rc::new(report),
         resources: Vec::new(),
         servers: Vec::new(),
         urls: Vec::new(),

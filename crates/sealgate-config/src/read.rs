@@ -1,6 +1,7 @@
 //! A tree node in, a typed value out; everything wrong on the way is reported with its place and
 //! in the API server's words.
 
+mod fact;
 mod rule;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::report::At;
 use crate::suggest::{did_you_mean, nearest};
 use crate::tree::{Entry, Node, Scalar, Value};
 
+pub(crate) use fact::{Fact, Kind};
 pub(crate) use rule::{Shape, duration};
 
 /// Fields that protect something: one of them misspelt must not pass as unknown.
@@ -62,6 +64,7 @@ impl<'a> Field<'a> {
 
     /// A map with these fields and no others.
     pub(crate) fn object(&self, allowed: &[&str]) -> Option<Object<'a>> {
+        self.at.learn(|| Fact::Fields(allowed.iter().map(|name| (*name).to_owned()).collect()));
         let object = self.open_object()?;
         for entry in object.entries {
             if !allowed.contains(&entry.key.as_str()) {
@@ -73,6 +76,7 @@ impl<'a> Field<'a> {
 
     /// A map with any fields.
     pub(crate) fn open_object(&self) -> Option<Object<'a>> {
+        self.at.learn(|| Fact::Object);
         match self.node.entries() {
             Some(entries) => Some(Object { entries, at: self.at.clone() }),
             None => {
@@ -84,6 +88,7 @@ impl<'a> Field<'a> {
 
     /// A list of `min` to `max` items.
     pub(crate) fn list(&self, min: usize, max: usize) -> Vec<Field<'a>> {
+        self.at.learn(|| Fact::List { min, max });
         let Value::List(items) = &self.node.value else {
             self.wrong_type("array");
             return Vec::new();
@@ -116,6 +121,7 @@ impl<'a> Field<'a> {
 
     /// Any text; what looks like a number or truth value is refused as the API server does.
     pub(crate) fn string(&self) -> Option<String> {
+        self.at.learn(|| Fact::Text { min: 0, max: usize::MAX, pattern: None });
         let Value::Scalar(scalar) = &self.node.value else {
             self.wrong_type("string");
             return None;
@@ -129,6 +135,7 @@ impl<'a> Field<'a> {
 
     /// Text of a certain shape.
     pub(crate) fn text(&self, shape: &Shape) -> Option<String> {
+        self.at.learn(|| shape.fact());
         let text = self.string()?;
         match shape.check(&text, self.at.path()) {
             None => Some(text),
@@ -152,6 +159,7 @@ impl<'a> Field<'a> {
 
     /// One of a few words.
     pub(crate) fn one_of<'b>(&self, words: &[&'b str]) -> Option<&'b str> {
+        self.at.learn(|| Fact::Words(words.iter().map(|word| (*word).to_owned()).collect()));
         let text = self.string()?;
         let found = words.iter().find(|word| **word == text).copied();
         if found.is_none() {
@@ -169,6 +177,7 @@ impl<'a> Field<'a> {
 
     /// A whole number within limits.
     pub(crate) fn integer(&self, min: u64, max: u64) -> Option<u64> {
+        self.at.learn(|| Fact::Integer { min, max });
         let Value::Scalar(scalar) = &self.node.value else {
             self.wrong_type("integer");
             return None;
@@ -199,6 +208,7 @@ impl<'a> Field<'a> {
 
     /// `true` or `false`.
     pub(crate) fn boolean(&self) -> Option<bool> {
+        self.at.learn(|| Fact::Boolean);
         match &self.node.value {
             Value::Scalar(scalar) if scalar.plain || scalar.substituted => {
                 match scalar.text.as_str() {
@@ -267,7 +277,8 @@ impl<'a> Object<'a> {
     }
 
     /// A field that must be there.
-    pub(crate) fn required(&self, name: &str) -> Option<Field<'a>> {
+    pub(crate) fn required(&self, name: &'static str) -> Option<Field<'a>> {
+        self.at.learn(|| Fact::Required(name));
         let field = self.get(name);
         if field.is_none() {
             let at = self.at.field(name, self.at.span());
@@ -283,6 +294,7 @@ impl<'a> Object<'a> {
 
     /// Every field that is not null, with its name.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&'a str, Field<'a>)> {
+        self.at.learn(|| Fact::Map);
         self.entries
             .iter()
             .filter(|entry| !entry.value.is_null())
@@ -296,6 +308,7 @@ impl<'a> Object<'a> {
 
     /// As [`Object::fields`], for callers that outlive the object.
     pub(crate) fn into_fields(self) -> impl Iterator<Item = (&'a str, Field<'a>)> {
+        self.at.learn(|| Fact::Map);
         let entries = self.entries.iter().filter(|entry| !entry.value.is_null());
         entries.map(move |entry| (entry.key.as_str(), self.enter(entry)))
     }

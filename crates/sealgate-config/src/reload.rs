@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::gather::{Gathered, gather};
 use crate::load::{Loaded, Reading, load};
 use crate::memory::{Memory, Unit, Values};
-use crate::report::{Errors, Found};
+use crate::report::{Errors, Found, Report};
 use crate::resolve::resolve;
 use crate::{Finding, Options, Outcome, Resolved, Severity, Source};
 
@@ -105,7 +105,8 @@ impl Pass {
         values: &mut Values,
     ) -> Self {
         let environment = &options.environment;
-        let loaded = load(gathered, &Reading { environment, memory, kept }, values);
+        let reading = Reading { environment, memory, kept };
+        let loaded = load(gathered, &reading, Report::default(), values);
         let own_errors = loaded.report.by_unit();
         let resolved = resolve(&loaded, options);
         let errors = loaded.report.by_unit();

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use crate::finding::{Finding, Place, Severity};
 use crate::memory::Unit;
+use crate::read::Fact;
 use crate::text::SourceText;
 
 /// Everything found so far.
@@ -15,6 +16,8 @@ pub(crate) struct Report {
     files: RefCell<Vec<File>>,
     drafts: RefCell<Vec<Draft>>,
     errors: Cell<usize>,
+    /// What readers would take: resource, path and fact. Only for the schema.
+    learned: Option<RefCell<Vec<(Rc<str>, String, Fact)>>>,
 }
 
 /// A source, or what it was before.
@@ -76,6 +79,16 @@ pub(crate) struct At {
 impl Report {
     /// More than anyone reads; bounds what a hostile file costs.
     const MOST: usize = 1000;
+
+    /// One that is told what readers would take.
+    pub(crate) fn that_learns() -> Self {
+        Self { learned: Some(RefCell::default()), ..Self::default() }
+    }
+
+    /// Everything that readers told.
+    pub(crate) fn learned(&self) -> Vec<(Rc<str>, String, Fact)> {
+        self.learned.as_ref().map(RefCell::take).unwrap_or_default()
+    }
 
     /// Adds a source and gives the place of its beginning.
     pub(crate) fn open(self: &Rc<Self>, text: Rc<SourceText>, earlier: bool) -> At {
@@ -265,6 +278,14 @@ impl At {
         files.get(self.spot.file).map_or_else(String::new, |File { text, .. }| {
             format!("{}:{}", text.name, text.position(self.spot.span.start).0)
         })
+    }
+
+    /// Tells what a reader would take here, to who wants to know.
+    pub(crate) fn learn(&self, fact: impl FnOnce() -> Fact) {
+        if let Some(learned) = &self.report.learned {
+            let (resource, path) = (Rc::clone(&self.spot.resource), self.spot.field.clone());
+            learned.borrow_mut().push((resource, path, fact()));
+        }
     }
 
     /// Hides the value at `span` in everything that is shown.

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use sealgate_config::{Options, Source};
 
 /// Largest request body by default, in bytes.
-const MAX_BODY: usize = 4 * 1024 * 1024;
+pub(crate) const MAX_BODY: usize = 4 * 1024 * 1024;
 
 /// One MCP endpoint in front of many MCP servers, sealed with each backend's own credentials.
 #[derive(Debug, Parser)]
@@ -25,6 +25,11 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Say what would be served and everything that is wrong; exit 1 on an error.
     Check(CheckArguments),
+    /// Print a JSON Schema of the resources, for editors.
+    Schema,
+    /// Say for each backend who signs for what, whether it answers, and what to fix; exit 1 when
+    /// there is something.
+    Doctor(DoctorArguments),
     /// Print the CustomResourceDefinitions, for `kubectl apply -f -`.
     #[cfg(feature = "kube")]
     Crds,
@@ -66,7 +71,27 @@ pub(crate) struct DemoArguments {
 pub(crate) struct CheckArguments {
     #[command(flatten)]
     pub(crate) sources: Sources,
-    /// Print findings as JSON.
+    /// Print findings and routes as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Colour the findings.
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+}
+
+/// When findings are coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+    /// Print the findings as JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }

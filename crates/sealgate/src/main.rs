@@ -6,11 +6,13 @@ mod cli;
 #[cfg(feature = "kube")]
 mod crds;
 mod demo;
+mod doctor;
 mod keys;
 #[cfg(feature = "kube")]
 mod kube;
 mod reload;
 mod run;
+mod schema;
 mod server;
 mod status;
 
@@ -30,8 +32,10 @@ fn main() -> ExitCode {
         #[cfg(feature = "kube")]
         Command::Crds => crds::crds(),
         Command::Demo(arguments) => demo::demo(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
         #[cfg(feature = "kube")]
         Command::Kube(arguments) => kube::kube(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Schema => schema::schema(),
     }
 }

@@ -244,6 +244,6 @@ fn text(object: &Object<'_>, name: &str, shape: &Shape) {
     }
 }
 
-fn required_text(object: &Object<'_>, name: &str, shape: &Shape) -> Option<String> {
+fn required_text(object: &Object<'_>, name: &'static str, shape: &Shape) -> Option<String> {
     object.required(name)?.text(shape)
 }

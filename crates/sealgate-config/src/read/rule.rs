@@ -43,6 +43,12 @@ impl Shape {
         Self { min: self.min, max: self.max, rule: Some(rule) }
     }
 
+    /// As a fact about the place where such a text is read.
+    pub(super) fn fact(&self) -> super::Fact {
+        let pattern = self.rule.map(|rule| rule.pattern);
+        super::Fact::Text { min: self.min, max: self.max, pattern }
+    }
+
     /// What is wrong with `text`, in the API server's words.
     pub(super) fn check(&self, text: &str, path: &str) -> Option<(&'static str, String)> {
         let length = text.chars().count();
