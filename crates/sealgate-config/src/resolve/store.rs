@@ -11,7 +11,7 @@ use crate::suggest::did_you_mean;
 
 /// The resources of all sources.
 pub(super) struct Store<'a> {
-    resources: &'a [Named],
+    by_kind: HashMap<&'a str, Vec<&'a Named>>,
     by_name: HashMap<(&'a str, &'a str, &'a str), &'a Named>,
 }
 
@@ -44,7 +44,11 @@ impl<'a> Store<'a> {
                 ((named.kind, metadata.namespace.as_str(), metadata.name.as_str()), named)
             })
             .collect();
-        Self { resources, by_name }
+        let mut by_kind: HashMap<&str, Vec<&Named>> = HashMap::new();
+        for named in resources {
+            by_kind.entry(named.kind).or_default().push(named);
+        }
+        Self { by_kind, by_name }
     }
 
     pub(super) fn find(&self, kind: &str, namespace: &str, name: &str) -> Option<&'a Named> {
@@ -52,7 +56,7 @@ impl<'a> Store<'a> {
     }
 
     pub(super) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &'a Named> {
-        self.resources.iter().filter(move |named| named.kind == kind)
+        self.by_kind.get(kind).into_iter().flatten().copied()
     }
 
     /// What to do about a name that is not there.
