@@ -96,7 +96,8 @@ impl Exchange {
         let result = self.open_once(body.clone()).await;
         match (&self.reopen, result) {
             (Some(reopen), Err(BackendError::SessionLost | BackendError::NoSession)) => {
-                reopen.run(self).await?.open_once(body).await
+                let again = async { reopen.run(self).await?.open_once(body).await };
+                Box::pin(again).await
             }
             (_, result) => result,
         }

@@ -114,7 +114,7 @@ impl Pool {
                 Err((error, None)) => return Err(error),
             }
         }
-        let sender = connect(origin, deadlines.connect).await?;
+        let sender = Box::pin(connect(origin, deadlines.connect)).await?;
         self.exchange(origin, sender, request, deadlines).await.map_err(|(error, _)| error)
     }
 
