@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
-mod answer;
+pub(crate) mod answer;
 mod clock;
 mod http_date;
 mod kind;

@@ -71,7 +71,7 @@ impl Server {
         let gateway = Arc::new(Gateway::new(
             &outcome.resolved,
             keyring,
-            limits(arguments),
+            limits(arguments.max_body_bytes),
             Arc::clone(&metrics),
             tokio::runtime::Handle::current(),
         ));
@@ -142,9 +142,10 @@ impl Server {
     }
 }
 
-fn limits(arguments: &ProcessArguments) -> Limits {
+/// What bounds a request, its body in bytes.
+pub(crate) fn limits(body: usize) -> Limits {
     Limits {
-        body: arguments.max_body_bytes,
+        body,
         body_patience: Duration::from_secs(30),
         held_answer: 16 * 1024 * 1024,
         keep_alive: Duration::from_secs(15),

@@ -18,7 +18,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_sts::error::ProvideErrorMetadata;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 
@@ -210,7 +210,8 @@ fn reads_as_login(text: &str) -> bool {
 }
 
 /// All causes in one line.
-fn causes(error: &CredentialsError) -> String {
+/// An error and its causes in one line.
+pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(current) = cause {
@@ -221,5 +222,5 @@ fn causes(error: &CredentialsError) -> String {
         }
         cause = current.source();
     }
-    if text.len() > 600 { DisplayErrorContext(error).to_string() } else { text }
+    text
 }

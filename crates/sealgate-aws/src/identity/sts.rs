@@ -6,12 +6,13 @@ use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sts::config::Builder;
-use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
 
 use super::region::region;
 use super::{AssumeRole, IdentityError, IdentitySpec, Source, chain};
 use crate::credentials::Credentials;
+use crate::refusal::answer::without_tokens;
 
 const SESSION_NAME: &str = "sealgate";
 
@@ -140,9 +141,9 @@ fn received(
 pub(super) fn refusal<E, R>(asked: &str, error: &SdkError<E, R>) -> IdentityError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
+    R: std::fmt::Debug + 'static,
 {
-    let text = DisplayErrorContext(error).to_string();
+    let text = chain::causes(error);
     match error {
         SdkError::ServiceError(service) => {
             let code = service.err().code().unwrap_or("unknown");
@@ -158,6 +159,7 @@ where
 
 /// A code and a message of STS in our words.
 pub(super) fn refused(asked: &str, code: &str, message: &str) -> IdentityError {
+    let message = without_tokens(message.to_owned());
     if code.starts_with("ExpiredToken") {
         return IdentityError::Expired {
             profile: None,

@@ -72,7 +72,7 @@ fn unescaped(text: &str) -> String {
 }
 
 /// AWS repeats the canonical request where a signature is wrong, the session token with it.
-fn without_tokens(message: String) -> String {
+pub(crate) fn without_tokens(message: String) -> String {
     const MARK: &str = "x-amz-security-token";
     // Upper and lower case are as long, so that places in one are places in the other.
     let lower = message.to_ascii_lowercase();

@@ -2,14 +2,18 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+use sealgate_aws::sign::Explanation;
 use sealgate_config::resolved::{Deadlines, EraSetting, ForwardHeader, PrefixMode, ToolSelector};
 use sealgate_mcp::name;
 
+use crate::fail::BackendError;
 use crate::backend::{Health, Memory};
 use crate::observe::BackendMetrics;
-use crate::seal::Seal;
+use crate::seal::{Draft, Seal};
 use crate::upstream::Origin;
 
 /// One upstream MCP server as one route uses it.
@@ -59,6 +63,19 @@ impl BackendPlan {
     /// What kind of credentials its requests carry.
     pub fn seal_kind(&self) -> &'static str {
         self.seal.kind()
+    }
+
+    /// The texts that a signature of `body`, posted at `now`, covers; secrets are masked. `None`
+    /// for backends that are not signed for.
+    ///
+    /// # Errors
+    /// Without credentials, and for what cannot be signed.
+    pub fn explain(
+        &self,
+        body: Bytes,
+        now: SystemTime,
+    ) -> Result<Option<Explanation>, BackendError> {
+        Draft::post(self, body).explain(now)
     }
 
     /// The backend's tool or prompt name as clients see it.
