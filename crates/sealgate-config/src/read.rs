@@ -137,13 +137,15 @@ impl<'a> Field<'a> {
     pub(crate) fn text(&self, shape: &Shape) -> Option<String> {
         self.at.learn(|| shape.fact());
         let text = self.string()?;
-        match shape.check(&text, self.at.path()) {
-            None => Some(text),
-            Some((code, problem)) => {
-                self.at.invalid(code, problem);
-                None
-            }
-        }
+        self.check(&text, shape)?;
+        Some(text)
+    }
+
+    /// Reports what is wrong with the shape of `text`, which was made out of this value.
+    pub(crate) fn check(&self, text: &str, shape: &Shape) -> Option<()> {
+        let Some((code, problem)) = shape.check(text, self.at.path()) else { return Some(()) };
+        self.at.invalid(code, problem);
+        None
     }
 
     /// Text that must never be shown; only its length is checked.

@@ -47,7 +47,11 @@ impl AwsCredentials {
         let object = field.object(&Self::FIELDS)?;
         // The published default is misspelt and its documentation is not: both are accepted.
         if let Some(mode) = object.get("mode") {
-            mode.one_of(&["ServiceIdentify", "ServiceIdentity"])?;
+            let text = mode.string()?;
+            if !matches!(text.as_str(), "ServiceIdentify" | "ServiceIdentity") {
+                let message = format!("mode {text:?} is unknown; ServiceIdentify is meant");
+                mode.at.warning("aws-mode", message);
+            }
         }
         let service = object.get("service").map(|field| field.text(&Shape::NON_EMPTY));
         let file = object.get("credentialsFile").map(|field| CredentialsFile::read(&field));
@@ -123,7 +127,7 @@ pub(crate) fn assume_role(field: &Field<'_>) -> Option<AssumeRole> {
         if let Some(value) = field.string().filter(|value| !value.chars().all(fits)) {
             let path = field.at.path();
             let problem =
-                format!("Invalid value: {value:?}: {path} in body should match '[\\w+=,.@-]*'");
+                format!("Invalid value: {value:?}: {path} in body should match '^[\\w+=,.@-]*$'");
             field.at.invalid("pattern", problem);
         }
     }

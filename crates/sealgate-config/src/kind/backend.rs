@@ -18,6 +18,13 @@ const SESSION_ID: HeaderName =
     HeaderName::from_static("x-amzn-bedrock-agentcore-runtime-session-id");
 const USER_ID: HeaderName = HeaderName::from_static("x-amzn-bedrock-agentcore-runtime-user-id");
 
+/// What may be asked for; HTTP/1.1 is spoken whatever it is.
+const APP_PROTOCOLS: [&str; 3] =
+    ["gateway.envoyproxy.io/h2c", "gateway.envoyproxy.io/ws", "gateway.envoyproxy.io/wss"];
+
+/// What the kernel takes.
+const MAX_SOCKET_PATH: usize = 108;
+
 /// A server at one or several endpoints.
 pub(crate) struct Backend {
     pub(crate) endpoints: Vec<Endpoint>,
@@ -78,6 +85,9 @@ impl Backend {
             return None;
         }
         if let Some(protocols) = object.get("appProtocols") {
+            for protocol in protocols.list(0, usize::MAX) {
+                protocol.one_of(&APP_PROTOCOLS);
+            }
             protocols.at.note("not-enforced", "appProtocols is not enforced by Sealgate");
         }
         if let Some(fallback) = object.get("fallback")
@@ -85,7 +95,10 @@ impl Backend {
         {
             fallback.at.note("not-enforced", "fallback is not enforced by Sealgate");
         }
-        let list = object.required("endpoints")?;
+        let Some(list) = object.get("endpoints") else {
+            spec.at.error("no-endpoints", "a Backend without endpoints cannot be an MCP backend");
+            return None;
+        };
         let endpoints: Vec<_> = list.list(1, 256).iter().filter_map(Endpoint::read).collect();
         let fqdns = endpoints.iter().filter(|it| matches!(it.target, Target::Fqdn { .. })).count();
         if fqdns != 0 && fqdns != endpoints.len() {
@@ -196,6 +209,9 @@ impl Endpoint {
             ));
             return None;
         }
+        if let Some(zone) = object.get("zone") {
+            zone.string();
+        }
         let hostname = match object.get("hostname") {
             Some(hostname) => Some(hostname.text(&Shape::PRECISE_HOSTNAME)?),
             None => None,
@@ -207,25 +223,27 @@ impl Endpoint {
             // Names are case-insensitive and may end with a dot; the API server is stricter.
             let text = hostname.string()?.to_ascii_lowercase();
             let text = text.strip_suffix('.').unwrap_or(&text).to_owned();
+            hostname.check(&text, &Shape::PRECISE_HOSTNAME)?;
             if text != hostname.string()? {
                 let message = format!("the host name is read as {text:?}");
                 hostname.at.note("host-normalised", message);
-            } else {
-                hostname.text(&Shape::PRECISE_HOSTNAME)?;
             }
             Target::Fqdn { hostname: text, port }
         } else if let Some(ip) = object.get("ip") {
             let ip = ip.object(&["address", "port"])?;
             let field = ip.required("address")?;
-            let text = field.string()?;
-            let Ok(address) = text.parse() else {
-                field.at.invalid("ip", format!("Invalid value: {text:?}: must be an IP address"));
-                return None;
-            };
+            let address = field.text(&Shape::IP)?.parse().ok()?;
             Target::Ip { address, port: ip.required("port")?.port()? }
         } else {
             let unix = object.get("unix")?.object(&["path"])?;
-            Target::Unix { path: unix.required("path")?.text(&Shape::length(1, 108))?.into() }
+            let field = unix.required("path")?;
+            let path = field.text(&Shape::NON_EMPTY)?;
+            if path.chars().count() > MAX_SOCKET_PATH {
+                let problem = "unix domain socket path must not exceed 108 characters";
+                field.at.invalid("rule", format!("Invalid value: {path:?}: {problem}"));
+                return None;
+            }
+            Target::Unix { path: path.into() }
         };
         Some(Self { target, hostname })
     }

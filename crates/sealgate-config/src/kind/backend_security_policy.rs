@@ -36,11 +36,19 @@ impl BackendSecurityPolicy {
             }
         }
         let targets = match object.get("targetRefs") {
-            Some(targets) => targets
-                .list(0, 16)
-                .iter()
-                .filter_map(|item| ObjectReference::read(item, "", ""))
-                .collect(),
+            Some(list) => {
+                let targets: Vec<_> = list.list(0, 16).iter().filter_map(read_target).collect();
+                let known =
+                    |it: &ObjectReference| TARGETS.contains(&(it.group.as_str(), it.kind.as_str()));
+                if !targets.iter().all(known) {
+                    list.at.invalid(
+                        "rule",
+                        "Invalid value: \"array\": targetRefs must reference Backend, \
+                         AIServiceBackend or InferencePool resources",
+                    );
+                }
+                targets
+            }
             None => Vec::new(),
         };
         if kind != "AWSCredentials" {
@@ -53,6 +61,20 @@ impl BackendSecurityPolicy {
         let aws = object.required("awsCredentials")?;
         Some(Self { aws: Some(read_aws(&aws, metadata)?), targets })
     }
+}
+
+/// What may be targeted; only a Backend means anything here.
+const TARGETS: [(&str, &str); 3] = [
+    (super::ENVOY_GATEWAY, "Backend"),
+    (super::AI_GATEWAY, "AIServiceBackend"),
+    ("inference.networking.k8s.io", "InferencePool"),
+];
+
+/// A reference that leaves nothing to defaults.
+fn read_target(item: &Field<'_>) -> Option<ObjectReference> {
+    let object = item.open_object()?;
+    let complete = [object.required("group"), object.required("kind")].iter().all(Option::is_some);
+    ObjectReference::read(item, "", "").filter(|_| complete)
 }
 
 /// The shape differs from a route's in `oidcExchangeToken`.

@@ -153,6 +153,7 @@ fn read_parents(spec: &Object<'_>) -> Vec<ParentReference> {
 fn read_headers(spec: &Object<'_>) -> Vec<HeaderMatch> {
     let Some(list) = spec.get("headers") else { return Vec::new() };
     let mut headers: Vec<HeaderMatch> = Vec::new();
+    let mut twice: Vec<HeaderName> = Vec::new();
     for item in list.list(0, 16) {
         let Some(object) = item.object(&["name", "type", "value"]) else { continue };
         let kind = object
@@ -165,7 +166,11 @@ fn read_headers(spec: &Object<'_>) -> Vec<HeaderMatch> {
         let Some(value) = field.text(&Shape::HEADER_VALUE) else { continue };
         let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { continue };
         if headers.iter().any(|header| header.name == name) {
-            item.at.invalid("duplicate", format!("Duplicate value: {{\"name\":{name:?}}}"));
+            // Once for each name, as the API server does.
+            if !twice.contains(&name) {
+                item.at.invalid("duplicate", format!("Duplicate value: {{\"name\":{name:?}}}"));
+                twice.push(name);
+            }
             continue;
         }
         let value = if kind == "Exact" {

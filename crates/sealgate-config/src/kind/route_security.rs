@@ -97,11 +97,12 @@ fn read_jwks(field: &Field<'_>) {
             required_text(&remote, "uri", &Shape::length(1, 253));
             text(&remote, "cacheDuration", &Shape::DURATION);
             if let Some(list) = remote.get("backendRefs") {
-                list.list(0, 16);
+                list.list(0, 16).iter().for_each(read_service);
             }
         }
         (None, Some(local)) => {
             let Some(local) = local.object(&["type", "inline", "valueRef"]) else { return };
+            text(&local, "inline", &Shape::ANY);
             let kind = local.get("type").and_then(|kind| kind.one_of(&["Inline", "ValueRef"]));
             let (inline, value) = (local.has("inline"), local.has("valueRef"));
             let fits = match kind.unwrap_or("Inline") {
@@ -112,6 +113,22 @@ fn read_jwks(field: &Field<'_>) {
                 local.broken("Exactly one of inline or valueRef must be set with correct type.");
             }
         }
+    }
+}
+
+/// A reference to whoever serves keys.
+fn read_service(field: &Field<'_>) {
+    let Some(object) = field.open_object() else { return };
+    text(&object, "group", &Shape::GROUP);
+    text(&object, "kind", &Shape::KIND);
+    text(&object, "namespace", &Shape::NAMESPACE);
+    required_text(&object, "name", &Shape::OBJECT_NAME);
+    let port = object.get("port").map(|port| port.port());
+    let is = |name, default: &str| {
+        object.get(name).and_then(|field| field.string()).is_none_or(|text| text == default)
+    };
+    if port.is_none() && is("group", "") && is("kind", "Service") {
+        object.broken("Must have port for Service reference");
     }
 }
 

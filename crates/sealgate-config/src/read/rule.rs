@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// As published; what is accepted is an address.
+const IP_PATTERN: &str = r"^((25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)\.){3}(25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)$|^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$";
+
 /// Limits on a text.
 pub(crate) struct Shape {
     pub(crate) min: usize,
@@ -32,8 +35,9 @@ impl Shape {
     pub(crate) const HEADER_NAME: Self = Self::length(1, 256).with(Rule::HEADER);
     pub(crate) const HEADER_VALUE: Self = Self::length(1, 4096);
     pub(crate) const CEL: Self = Self::length(0, 4096);
-    pub(crate) const DURATION: Self = Self::length(0, 64).with(Rule::DURATION);
-    pub(crate) const URI: Self = Self::length(0, 2048).with(Rule::URI);
+    pub(crate) const DURATION: Self = Self::length(0, usize::MAX).with(Rule::DURATION);
+    pub(crate) const IP: Self = Self::length(3, 45).with(Rule::IP);
+    pub(crate) const URI: Self = Self::length(0, usize::MAX).with(Rule::URI);
 
     pub(crate) const fn length(min: usize, max: usize) -> Self {
         Self { min, max, rule: None }
@@ -111,6 +115,8 @@ impl Rule {
     };
     const DURATION: Self =
         Self { pattern: "^([0-9]{1,5}(h|m|s|ms)){1,4}$", accepts: |text| duration(text).is_some() };
+    const IP: Self =
+        Self { pattern: IP_PATTERN, accepts: |text| text.parse::<std::net::IpAddr>().is_ok() };
     const URI: Self = Self {
         pattern: "uri",
         accepts: |text| {
