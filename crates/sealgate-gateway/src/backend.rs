@@ -22,6 +22,7 @@ pub(crate) use health::Health;
 pub(crate) use own::Speaker;
 pub(crate) use pooled::{Lease, Listening, Pooled};
 pub(crate) use reopen::{Reopen, Reopened};
+pub(crate) use schemas::{callable_tools, may_be_uncallable};
 pub(crate) use to_legacy::{FromLegacy, Refusal, across_eras};
 pub(crate) use to_modern::ToModern;
 

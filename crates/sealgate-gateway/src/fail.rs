@@ -5,7 +5,7 @@ mod backend;
 mod respond;
 
 pub use backend::{BackendError, BackendFailure, Stage};
-pub(crate) use respond::{body, respond};
+pub(crate) use respond::{body, respond, status_of};
 
 use sealgate_mcp::code;
 use sealgate_mcp::envelope::Malformed;

@@ -12,7 +12,7 @@ use sealgate_mcp::envelope::Kind;
 
 use crate::authenticate::{self, authenticate};
 use crate::authorize::authorize;
-use crate::fail::{Failure, respond};
+use crate::fail::{self, Failure, respond};
 use crate::gateway::Gateway;
 use crate::listen::{Answer, ListenerId};
 use crate::method::{self, Call};
@@ -100,6 +100,7 @@ impl Worker {
             }
         };
         record.message(&received);
+        let is_modern = received.is_modern();
         let id = received.message.id.filter(|_| received.kind == Kind::Request);
         let id = id.map(|id| id.get());
         let result = async {
@@ -110,7 +111,13 @@ impl Worker {
         };
         match result.await {
             Ok(response) => response,
-            Err(failure) => fail(&failure, id, record),
+            Err(failure) => {
+                let mut response = fail(&failure, id, record);
+                if let Some(status) = fail::status_of(failure.code()).filter(|_| is_modern) {
+                    *response.status_mut() = status;
+                }
+                response
+            }
         }
     }
 

@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sealgate_mcp::envelope::Envelope;
+use sealgate_mcp::envelope::{Envelope, span};
 use sealgate_mcp::list::{self, ListKind};
 use sealgate_mcp::method::Method;
 use sealgate_mcp::object::Object;
 use sealgate_mcp::param_header::{self, ParamHeader};
+use sealgate_mcp::splice::Splice;
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::{Exchange, Lease};
 use crate::fail::{BackendError, Stage};
@@ -145,4 +147,33 @@ async fn read(gateway: &Gateway, exchange: &Exchange) -> Result<Tools, BackendEr
         }
     }
     Ok(tools)
+}
+
+/// Whether a list of tools may hold one that [`callable_tools`] leaves out; most hold none.
+pub(crate) fn may_be_uncallable(list: &[u8]) -> bool {
+    memchr::memmem::find(list, b"x-mcp-header").is_some()
+}
+
+/// A `tools/list` result without the tools whose annotations are not valid: who calls over HTTP
+/// must leave them out (MCP 2026-07-28). `None` if there are none of these.
+pub(crate) fn callable_tools(result: &RawValue) -> Option<Vec<u8>> {
+    let object = Object::parse(result.get()).ok()?;
+    let (_, items) = list::items(ListKind::Tools, result).ok()?;
+    let kept: Vec<_> = items.iter().filter(|item| is_callable(item.raw)).collect();
+    if kept.len() == items.len() {
+        return None;
+    }
+    let raw: Vec<_> = kept.iter().map(|item| item.raw.get()).collect();
+    let mut splice = Splice::new(object.raw().as_bytes());
+    let place = span(object.raw().as_bytes(), object.get(ListKind::Tools.key())?);
+    splice.replace(place, format!("[{}]", raw.join(",")).into_bytes());
+    Some(splice.finish().to_vec())
+}
+
+fn is_callable(tool: &RawValue) -> bool {
+    let Ok(object) = Object::parse(tool.get()) else { return true };
+    let Some(Err(fault)) = object.get("inputSchema").map(param_header::read) else { return true };
+    let name = object.text("name").map(|name| name.value.into_owned()).unwrap_or_default();
+    tracing::warn!(tool = %name, %fault, "tool left out");
+    false
 }

@@ -15,7 +15,7 @@ use sealgate_mcp::splice::Splice;
 use sealgate_mcp::translate::{self, Towards};
 use serde_json::value::RawValue;
 
-use super::{Exchange, Speaker};
+use super::{Exchange, Speaker, callable_tools, may_be_uncallable};
 use crate::fail::Failure;
 use crate::reply::Said;
 
@@ -231,17 +231,24 @@ pub(crate) fn across_eras(
     result: &RawValue,
 ) -> Option<Box<RawValue>> {
     // Only a client with a session has something to reopen.
+    let callable = match kind == ListKind::Tools && exchange.is_modern() {
+        true if may_be_uncallable(result.get().as_bytes()) => callable_tools(result),
+        _ => None,
+    };
+    let callable =
+        callable.and_then(|text| RawValue::from_string(String::from_utf8(text).ok()?).ok());
+    let result = callable.as_deref().unwrap_or(result);
     let towards = match (exchange.is_modern(), exchange.reopen.is_some()) {
         (true, true) => Towards::Legacy,
         (false, false) => Towards::Modern,
-        _ => return None,
+        _ => return callable,
     };
     let foreign = ["\"execution\"", "\"outputSchema\""];
     let is_foreign = foreign
         .iter()
         .any(|key| memchr::memmem::find(result.get().as_bytes(), key.as_bytes()).is_some());
     if kind != ListKind::Tools || !is_foreign {
-        return None;
+        return callable;
     }
     RawValue::from_string(String::from_utf8(tools(result, towards)?).ok()?).ok()
 }

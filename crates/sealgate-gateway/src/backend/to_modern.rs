@@ -13,7 +13,7 @@ use sealgate_mcp::splice::Splice;
 use sealgate_mcp::translate::{self, Towards};
 use serde_json::value::RawValue;
 
-use super::{Exchange, Speaker, schemas, to_legacy};
+use super::{Exchange, Speaker, callable_tools, may_be_uncallable, schemas, to_legacy};
 use crate::fail::BackendError;
 use crate::gateway::Gateway;
 use crate::seal::Mirror;
@@ -98,14 +98,23 @@ impl ToModern {
     fn result<'r>(&self, result: &'r RawValue) -> Cow<'r, str> {
         let is_new = |key: &str| matches!(key, "resultType" | "ttlMs" | "cacheScope");
         let text = match self.method() {
-            Method::ToolsList => to_legacy::tools(result, Towards::Legacy)
-                .and_then(|text| String::from_utf8(text).ok())
-                .map_or_else(|| result.get().into(), Cow::Owned),
+            Method::ToolsList => {
+                callable(result, |result| to_legacy::tools(result, Towards::Legacy))
+                    .and_then(|text| String::from_utf8(text).ok())
+                    .map_or_else(|| result.get().into(), Cow::Owned)
+            }
             Method::ToolsCall => Cow::Owned(translate::call_result_for_legacy(result.get())),
             _ => Cow::Borrowed(result.get()),
         };
         Cow::Owned(translate::without(&text, is_new))
     }
+}
+
+/// Translates the tools that can be called.
+fn callable<T>(result: &RawValue, translate: impl FnOnce(&RawValue) -> Option<T>) -> Option<T> {
+    let kept = may_be_uncallable(result.get().as_bytes()).then(|| callable_tools(result)).flatten();
+    let kept = kept.and_then(|text| RawValue::from_string(String::from_utf8(text).ok()?).ok());
+    translate(kept.as_deref().unwrap_or(result))
 }
 
 #[cfg(test)]

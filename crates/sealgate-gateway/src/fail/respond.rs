@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use sealgate_mcp::code;
 use serde_json::json;
 
 use super::{BackendError, Failure};
@@ -26,6 +27,15 @@ pub(crate) fn respond(failure: &Failure, id: Option<&str>) -> http::Response<Rep
         _ => {}
     }
     response
+}
+
+/// The HTTP status that the modern era ties to a JSON-RPC error code, if it does.
+pub(crate) fn status_of(error: i64) -> Option<http::StatusCode> {
+    match error {
+        code::METHOD_NOT_FOUND => Some(http::StatusCode::NOT_FOUND),
+        error if code::is_modern(error) => Some(http::StatusCode::BAD_REQUEST),
+        _ => None,
+    }
 }
 
 /// The JSON-RPC error object, whole.

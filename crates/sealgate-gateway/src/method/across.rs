@@ -52,7 +52,14 @@ pub(super) async fn forward(
         events,
         statuses: false,
     };
-    let presented = front.present(|voice| bridge.run(running, voice)).await;
+    let conversation = |voice| async move {
+        // A legacy client that goes away does not cancel its request: it ends in its own task.
+        match tokio::spawn(bridge.run(running, voice)).await {
+            Ok(ending) => ending,
+            Err(_) => Err(BackendError::BrokenOff("the gateway failed".to_owned())),
+        }
+    };
+    let presented = front.present(conversation).await;
     presented.map_err(|error| error.of(&backend.name).into())
 }
 

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sealgate_mcp::envelope::{Envelope, Kind};
+use sealgate_mcp::envelope::{Envelope, Kind, span};
 use sealgate_mcp::reply::{Misbehaved, ReplyEditor, Whole};
 use sealgate_mcp::rpc_error::RpcError;
+use sealgate_mcp::splice::Splice;
 
 use super::edited::Edited;
 use super::{Ending, Hearing, Voice};
-use crate::backend::{Exchange, FromLegacy, Lease, Refusal};
+use crate::backend::{Exchange, FromLegacy, Lease, Refusal, callable_tools, may_be_uncallable};
 use crate::fail::{self, BackendError};
 use crate::gateway::Gateway;
 
@@ -21,6 +22,8 @@ pub(crate) struct Conversation {
     pub(crate) upstream_id: Box<str>,
     pub(crate) body: Bytes,
     pub(crate) rules: Rules,
+    /// Whether it asks for tools.
+    pub(crate) lists_tools: bool,
 }
 
 /// How the backend's words become the client's.
@@ -64,12 +67,14 @@ impl Conversation {
                 return Err(error);
             }
         };
-        if matches!(hearing, Hearing::Large(..))
+        // Tools are looked through: some of them a client must not see.
+        if !self.lists_tools
+            && matches!(hearing, Hearing::Large(..))
             && let Hearing::Large(first, body) =
                 std::mem::replace(&mut hearing, Hearing::Whole(None))
         {
             let editor = self.editor();
-            return Ok(Ending::Streamed(Box::new(Edited::begin(editor, first, body)?)));
+            return Ok(Ending::Streamed(Box::new(Edited::begin(editor, first, *body)?)));
         }
         let cancelling = match &self.rules {
             Rules::Same(_) => None,
@@ -124,6 +129,8 @@ impl Conversation {
                 return Ok(said);
             }
         }
+        let callable = self.callable(data);
+        let data = callable.as_ref().unwrap_or(data);
         match self.editor().whole(data) {
             Ok(Whole::Response { message, is_error }) => {
                 let code = is_error.then(|| self.code(&message)).flatten();
@@ -133,6 +140,19 @@ impl Conversation {
             Ok(Whole::Request(_)) | Err(Misbehaved::OtherId) => Ok(Said::Nothing),
             Err(error) => Err(broken(error)),
         }
+    }
+
+    /// A modern backend's tools without those that cannot be called over HTTP, if there are any.
+    fn callable(&self, data: &Bytes) -> Option<Bytes> {
+        if !self.lists_tools || !may_be_uncallable(data) {
+            return None;
+        }
+        let envelope = Envelope::parse_reply(data).ok()?;
+        let result = envelope.result?;
+        let kept = callable_tools(result)?;
+        let mut splice = Splice::new(data);
+        splice.replace(span(data, result), kept);
+        Some(splice.finish())
     }
 
     /// The code of an error answer; one that shows another era than remembered is looked into at

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use sealgate_mcp::{code, sse};
+use sealgate_mcp::sse;
 use tokio::sync::mpsc;
 
 use super::edited::Edited;
 use super::{ReplyBody, event};
-use crate::fail::{BackendError, Failure};
+use crate::fail::{self, BackendError, Failure};
 use crate::gateway::Gateway;
 use crate::plan::BackendPlan;
 
@@ -93,7 +93,8 @@ impl Front {
             Ending::Message(message, code) => {
                 let mut response = ReplyBody::json(message);
                 if self.statuses {
-                    *response.status_mut() = code.map_or(StatusCode::OK, status);
+                    let status = code.and_then(fail::status_of);
+                    *response.status_mut() = status.unwrap_or(StatusCode::OK);
                 }
                 response
             }
@@ -139,17 +140,8 @@ impl Front {
         let message = message.unwrap_or_else(|error| {
             self.backend.metrics.failed(error.reason());
             let failure = Failure::from(error.of(&self.backend.name));
-            crate::fail::body(&failure, Some(&self.client_id))
+            fail::body(&failure, Some(&self.client_id))
         });
         let _ = client.send(event(&message)).await;
-    }
-}
-
-/// The HTTP status of an answer with this JSON-RPC error code (MCP 2026-07-28).
-fn status(error: i64) -> StatusCode {
-    match error {
-        code::METHOD_NOT_FOUND => StatusCode::NOT_FOUND,
-        code if code::is_modern(code) => StatusCode::BAD_REQUEST,
-        _ => StatusCode::OK,
     }
 }

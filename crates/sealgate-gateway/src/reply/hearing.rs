@@ -18,9 +18,9 @@ pub(crate) enum Hearing {
     /// One message, all there.
     Whole(Option<Bytes>),
     /// One message that is too large to hold for no reason: its start, and the rest.
-    Large(Bytes, Body),
+    Large(Bytes, Box<Body>),
     /// A stream of messages.
-    Events(Pump),
+    Events(Box<Pump>),
 }
 
 impl Hearing {
@@ -28,7 +28,9 @@ impl Hearing {
     pub(crate) async fn of(opened: Opened) -> Result<Self, BackendError> {
         let mut body = match opened {
             Opened::Message(message) => return Ok(Self::Whole(Some(message))),
-            Opened::Events(response) => return Ok(Self::Events(Pump::new(response.into_body()))),
+            Opened::Events(response) => {
+                return Ok(Self::Events(Box::new(Pump::new(response.into_body()))));
+            }
             Opened::Json(response) => response.into_body(),
         };
         let first = match body.frame().await {
@@ -43,7 +45,7 @@ impl Hearing {
             body.size_hint().upper().is_some_and(|rest| rest + first.len() as u64 <= HELD);
         match is_small {
             true => Ok(Self::Whole(Some(rest(first, body, EVENT_LIMIT).await?))),
-            false => Ok(Self::Large(first, body)),
+            false => Ok(Self::Large(first, Box::new(body))),
         }
     }
 
@@ -53,7 +55,7 @@ impl Hearing {
         if let Self::Large(..) = self
             && let Self::Large(first, body) = std::mem::replace(self, Self::Whole(None))
         {
-            return rest(first, body, EVENT_LIMIT).await;
+            return rest(first, *body, EVENT_LIMIT).await;
         }
         match self {
             Self::Events(pump) => pump.next().await?.ok_or_else(ended),

@@ -15,23 +15,28 @@ use tokio::sync::{oneshot, watch};
 /// The state of every bridged session.
 #[derive(Default)]
 pub(crate) struct Bridged {
-    questions: Mutex<HashMap<(u64, Box<str>), oneshot::Sender<Bytes>>>,
-    running: Mutex<HashMap<(u64, Box<str>), watch::Sender<bool>>>,
+    questions: Mutex<HashMap<RequestKey, oneshot::Sender<Bytes>>>,
+    running: Mutex<HashMap<RequestKey, watch::Sender<bool>>>,
     levels: Mutex<HashMap<u64, LogLevel>>,
-    watched: Mutex<HashMap<(u64, u32), watch::Sender<BTreeSet<String>>>>,
+    watched: Mutex<HashMap<(u64, u32), watch::Sender<Uris>>>,
 }
+
+/// A session and the id of a request in it, raw.
+type RequestKey = (u64, Box<str>);
+/// The resources that a session watches at a backend.
+type Uris = BTreeSet<String>;
 
 /// A question that waits for its answer; dropping it forgets it.
 pub(crate) struct Question {
     bridged: Arc<Bridged>,
-    key: (u64, Box<str>),
+    key: RequestKey,
     answer: oneshot::Receiver<Bytes>,
 }
 
 /// A request that the client may cancel; dropping it forgets it.
 pub(crate) struct Running {
     bridged: Arc<Bridged>,
-    key: (u64, Box<str>),
+    key: RequestKey,
     cancelled: watch::Receiver<bool>,
 }
 
@@ -108,7 +113,7 @@ impl Bridged {
     }
 
     /// What a session watches at a backend, now and later.
-    pub(crate) fn watched(&self, session: u64, backend: u32) -> watch::Receiver<BTreeSet<String>> {
+    pub(crate) fn watched(&self, session: u64, backend: u32) -> watch::Receiver<Uris> {
         lock(&self.watched).entry((session, backend)).or_default().subscribe()
     }
 

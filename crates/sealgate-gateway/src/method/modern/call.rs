@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use http::Response;
 use sealgate_mcp::envelope::{Envelope, span};
+use sealgate_mcp::method::Method;
 use sealgate_mcp::splice::Splice;
 use sealgate_mcp::translate::strip_request_meta;
 use tokio::sync::mpsc;
@@ -183,5 +184,6 @@ async fn prepare(
         upstream_id: upstream_id.into(),
         body,
         rules,
+        lists_tools: received.method() == Some(Method::ToolsList),
     })
 }

@@ -75,7 +75,7 @@ impl House {
             keep_alive: Duration::from_secs(20),
         };
         let metrics = Arc::new(Metrics::new());
-        let writer = Writer::start(std::io::sink(), Format::Json, &metrics.process()).unwrap();
+        let writer = Writer::start(std::io::sink(), Format::Json, metrics.process()).unwrap();
         let runtime = tokio::runtime::Handle::current();
         let keyring = Keyring::generate().unwrap();
         let gateway = Arc::new(Gateway::new(&outcome.resolved, keyring, limits, metrics, runtime));

@@ -129,6 +129,7 @@ async fn a_backend_that_cannot_listen_says_so() {
         Backend::start(modern(|asked| Reply::error(asked, 404, -32601, "no listening here"))).await;
     let house = House::over(&backend, "modern").await;
     let answer = house.ask(&listen(json!(3), json!({ "toolsListChanged": true }))).await;
+    assert_eq!(answer.status, 404);
     let error = &answer.json().await["error"];
     assert_eq!(error["code"], -32601);
 }

@@ -187,3 +187,33 @@ async fn several_backends_discoveries_and_lists_are_merged_with_the_strictest_hi
     assert_eq!(result["supportedVersions"], json!(["2026-07-28"]));
     assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "sealgate");
 }
+
+#[tokio::test]
+async fn tools_whose_header_annotations_are_not_valid_are_left_out() {
+    let backend = Backend::start(modern(|asked| {
+        let tool = |name: &str, header: &str| {
+            let region = json!({ "type": "string", "x-mcp-header": header });
+            let schema = json!({ "type": "object", "properties": { "region": region } });
+            json!({ "name": name, "inputSchema": schema })
+        };
+        Reply::result(
+            asked,
+            json!({ "tools": [tool("good", "Region"), tool("bad", "not a token")] }),
+        )
+    }))
+    .await;
+    let (single, several) = (
+        House::over(&backend, "modern").await,
+        House::over_all(&[("a", &backend, "modern"), ("b", &backend, "modern")]).await,
+    );
+    let names = |answer: &Value| -> Vec<String> {
+        let tools = answer["result"]["tools"].as_array().unwrap().iter();
+        tools.map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let message = request(json!(1), "tools/list", json!({}));
+    assert_eq!(names(&single.ask(&message).await.json().await), ["good"]);
+    assert_eq!(names(&several.ask(&message).await.json().await), ["a__good", "b__good"]);
+    let (session, _) = single.initialize(json!({})).await;
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
+    assert_eq!(names(&single.say(&session, &message).await.json().await), ["good"]);
+}

@@ -47,7 +47,7 @@ pub(super) struct Opening {
 
 enum Source {
     /// The backend's own listen stream.
-    Modern(Pump),
+    Modern(Box<Pump>),
     /// The event stream of a session.
     Legacy(Listening),
     /// Nothing at the moment.
@@ -128,7 +128,7 @@ impl Feed {
     ) -> Result<(), BackendError> {
         let (pump, accepted) = exchange.subscribe(gateway, &self.listener.asked).await?;
         self.accepted = accepted;
-        self.source = Source::Modern(pump);
+        self.source = Source::Modern(Box::new(pump));
         Ok(())
     }
 
