@@ -1,0 +1,147 @@
+"""Clients and servers of both eras on one endpoint: real servers, aggregated, each in its own era."""
+
+import json
+
+import pytest
+
+from kit import resources, servers
+from kit.http import exchange
+
+VERSION = "2026-07-28"
+PREFIX = "io.modelcontextprotocol/"
+
+
+@pytest.fixture(scope="module")
+def both():
+    server = servers.conformance()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def mixed(gateway, both, everything, tmp_path):
+    """One route: a server in the modern era, the same in the legacy one, and one that has only that."""
+    pinned = [
+        resources.backend(name, both.port, annotations={"sealgate.dev/era": name})
+        for name in ("modern", "legacy")
+    ]
+    references = [resources.reference(name) for name in ("modern", "legacy", "everything")]
+    return gateway(
+        resources.write(
+            tmp_path / "mixed.yaml",
+            *pinned,
+            resources.backend("everything", everything.port),
+            resources.route("mixed", *references),
+        )
+    )
+
+
+class ModernClient:
+    """Says everything in each request, as the era wants it."""
+
+    def __init__(self, gateway, capabilities=None):
+        self.gateway, self.capabilities, self.last = gateway, capabilities or {}, 0
+
+    def request(self, method, **params):
+        self.last += 1
+        meta = {
+            f"{PREFIX}protocolVersion": VERSION,
+            f"{PREFIX}clientInfo": {"name": "test", "version": "1"},
+            f"{PREFIX}clientCapabilities": self.capabilities,
+        }
+        params = {**params, "_meta": {**meta, **params.get("_meta", {})}}
+        message = {"jsonrpc": "2.0", "id": self.last, "method": method, "params": params}
+        headers = {
+            "content-type": "application/json",
+            "accept": "application/json, text/event-stream",
+            "mcp-protocol-version": VERSION,
+            "mcp-method": method,
+        }
+        name = params.get("name") or params.get("uri")
+        if name:
+            headers["mcp-name"] = name
+        answer = exchange(self.gateway.authority, "POST", "/mcp", headers, json.dumps(message).encode())
+        return answer.status, last_message(answer.body)
+
+    def result(self, method, **params):
+        status, message = self.request(method, **params)
+        assert status == 200 and message["id"] == self.last, message
+        return message["result"]
+
+
+def last_message(body):
+    text = body.decode()
+    if text.startswith("{"):
+        return json.loads(text)
+    return json.loads([line for line in text.splitlines() if line.startswith("data: {")][-1][6:])
+
+
+def texts(result):
+    return [part["text"] for part in result["content"] if part["type"] == "text"]
+
+
+def prefixes(items):
+    return {item["name"].partition("__")[0] for item in items}
+
+
+def test_a_modern_client_reaches_every_server(mixed):
+    client = ModernClient(mixed)
+    discovered = client.result("server/discover")
+    assert discovered["supportedVersions"] == [VERSION]
+    assert {"tools", "prompts", "resources"} <= discovered["capabilities"].keys()
+
+    listed = client.result("tools/list")
+    assert prefixes(listed["tools"]) == {"modern", "legacy", "everything"}
+    assert (listed["resultType"], listed["ttlMs"], listed["cacheScope"]) == ("complete", 0, "private")
+    assert not any("execution" in tool for tool in listed["tools"])
+
+    for backend in ("modern", "legacy"):
+        result = client.result("tools/call", name=f"{backend}__test_simple_text", arguments={})
+        assert texts(result) == ["This is a simple text response for testing."]
+        assert result["resultType"] == "complete"
+    result = client.result("tools/call", name="everything__get-sum", arguments={"a": 2, "b": 3})
+    assert "5" in texts(result)[0] and result["resultType"] == "complete"
+
+
+def test_a_legacy_client_reaches_every_server(mixed):
+    client = mixed.opened()
+    listed = client.tools()
+    assert prefixes(listed) == {"modern", "legacy", "everything"}
+    for backend in ("modern", "legacy"):
+        result = client.call(f"{backend}__test_simple_text")
+        assert texts(result) == ["This is a simple text response for testing."]
+        assert "resultType" not in result
+    result = client.call("everything__get-sum", {"a": 2, "b": 3})
+    assert "5" in texts(result)[0]
+
+
+def test_resources_and_prompts_are_found_in_either_era(mixed):
+    client = ModernClient(mixed)
+    listed = client.result("resources/list")
+    assert any(resource["uri"] == "test://static-text" for resource in listed["resources"])
+    read = client.result("resources/read", uri="test://static-text")
+    assert read["contents"][0]["text"].startswith("This is the content")
+    prompt = client.result("prompts/get", name="legacy__test_simple_prompt")
+    assert prompt["messages"] and prompt["resultType"] == "complete"
+    status, message = client.request("resources/read", uri="test://nobody/has/this")
+    assert (status, message["error"]["code"]) == (200, -32602)
+
+
+def test_a_question_reaches_a_modern_client_only_from_a_modern_server(mixed):
+    client = ModernClient(mixed, {"elicitation": {}})
+    asked = client.result("tools/call", name="modern__test_input_required_result_elicitation", arguments={})
+    assert asked["resultType"] == "input_required" and "user_name" in asked["inputRequests"]
+    answered = client.result(
+        "tools/call", name="modern__test_input_required_result_elicitation", arguments={},
+        inputResponses={"user_name": {"action": "accept", "content": {"name": "Ada"}}},
+    )
+    assert texts(answered) == ["Hello, Ada!"]
+
+    arguments = {"message": "Who?"}
+    status, message = client.request("tools/call", name="legacy__test_elicitation", arguments=arguments)
+    assert status == 200 and message["error"]["data"]["reason"] == "needs_session"
+    bare = ModernClient(mixed)
+    status, message = bare.request(
+        "tools/call", name="modern__test_input_required_result_elicitation", arguments={}
+    )
+    assert (status, message["error"]["code"]) == (400, -32021)
