@@ -2,7 +2,7 @@
 //! SigV4a, after the AWS Signature Version 4 reference.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
@@ -22,7 +22,7 @@ mod presign;
 mod query;
 
 use asymmetric::AsymmetricKey;
-use canonical::Canonical;
+use canonical::{Canonical, KnownTarget};
 use date::Timestamp;
 pub use explain::Explanation;
 pub(crate) use explain::MASK;
@@ -91,6 +91,7 @@ pub struct Signer {
     path_rules: PathRules,
     content_sha256: bool,
     day: ArcSwapOption<DayKey>,
+    target: OnceLock<KnownTarget>,
     asymmetric: Option<Result<AsymmetricKey, SignError>>,
 }
 
@@ -161,6 +162,7 @@ impl Signer {
             path_rules: PathRules::STANDARD,
             content_sha256: true,
             day: ArcSwapOption::empty(),
+            target: OnceLock::new(),
             asymmetric: None,
         }
         .with_algorithm(algorithm)
@@ -175,6 +177,7 @@ impl Signer {
     /// Uses other path rules, [`PathRules::S3`] for S3.
     pub fn with_path_rules(mut self, rules: PathRules) -> Self {
         self.path_rules = rules;
+        self.target = OnceLock::new();
         self
     }
 
@@ -222,7 +225,11 @@ impl Signer {
     ) -> Result<(), SignError> {
         let time = Timestamp::new(now).ok_or(SignError::Clock)?;
         let token = self.token.as_ref().map(Result::as_ref).transpose().map_err(Clone::clone)?;
-        let day = self.day_key(&time)?;
+        let (cached, fresh) = (self.day.load(), &mut None);
+        let day = match &*cached {
+            Some(day) if day.day == time.day() => day,
+            _ => fresh.insert(self.day_key(&time)?),
+        };
         let payload = canonical::payload_text(request.body);
         let signed = headers::Signed {
             incoming: headers,
@@ -233,9 +240,10 @@ impl Signer {
             token: token.map(HeaderValue::as_bytes),
             region_set: self.asymmetric.is_some().then(|| self.scope.region.as_bytes()),
         };
-        let mut canonical = Canonical::new(&request, self.path_rules, &signed, &payload)?;
+        let mut canonical =
+            Canonical::new(&request, self.path_rules, &signed, &payload, &self.target)?;
         let mut signature = [0; canonical::SIGNATURE_CAPACITY];
-        let signature = canonical.sign(&time, &day, self.asymmetric()?, &mut signature)?;
+        let signature = canonical.sign(&time, day, self.asymmetric()?, &mut signature)?;
 
         let names = canonical.signed_headers();
         let mut authorization =
@@ -258,13 +266,13 @@ impl Signer {
         }
         headers.insert(headers::X_AMZ_DATE, date);
         match token {
-            Some(token) => headers.insert(headers::X_AMZ_SECURITY_TOKEN, token.clone()),
-            None => headers.remove(headers::X_AMZ_SECURITY_TOKEN),
-        };
+            Some(token) => drop(headers.insert(headers::X_AMZ_SECURITY_TOKEN, token.clone())),
+            None => headers::drop_stale(headers, &headers::X_AMZ_SECURITY_TOKEN),
+        }
         match region_set {
-            Some(set) => headers.insert(headers::X_AMZ_REGION_SET, set),
-            None => headers.remove(headers::X_AMZ_REGION_SET),
-        };
+            Some(set) => drop(headers.insert(headers::X_AMZ_REGION_SET, set)),
+            None => headers::drop_stale(headers, &headers::X_AMZ_REGION_SET),
+        }
         headers.insert(http::header::AUTHORIZATION, authorization);
         Ok(())
     }

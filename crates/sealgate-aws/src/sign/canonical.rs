@@ -1,5 +1,7 @@
 //! Enters a request and its signed headers, leaves the canonical request and its signature.
 
+use std::sync::OnceLock;
+
 use aws_lc_rs::{digest, hmac};
 
 use super::asymmetric::AsymmetricKey;
@@ -21,6 +23,13 @@ pub(super) struct Canonical {
     signed_headers: std::ops::Range<usize>,
 }
 
+/// A request target and the two lines that stand for it, worked out once: most who sign ask one
+/// target over and over.
+pub(super) struct KnownTarget {
+    target: Box<str>,
+    lines: Box<[u8]>,
+}
+
 /// What the payload is called in the canonical request.
 pub(super) struct PayloadText {
     text: [u8; 64],
@@ -33,8 +42,15 @@ impl Canonical {
         rules: PathRules,
         signed: &Signed<'_>,
         payload: &[u8],
+        known: &OnceLock<KnownTarget>,
     ) -> Result<Self, SignError> {
-        Self::with_query(request, rules, signed, payload, &[])
+        let target = request.path_and_query;
+        if known.get().is_none() && target.starts_with('/') {
+            // Two threads may both have worked it out; either will do.
+            let _ = known.set(KnownTarget::new(target, rules));
+        }
+        let known = known.get().filter(|known| *known.target == *target);
+        Self::build(request, rules, signed, payload, &[], known)
     }
 
     /// The same with further query pairs, as a presigned URL carries them.
@@ -45,11 +61,21 @@ impl Canonical {
         payload: &[u8],
         added: &[(&str, &str)],
     ) -> Result<Self, SignError> {
+        Self::build(request, rules, signed, payload, added, None)
+    }
+
+    fn build(
+        request: &SignRequest<'_>,
+        rules: PathRules,
+        signed: &Signed<'_>,
+        payload: &[u8],
+        added: &[(&str, &str)],
+        known: Option<&KnownTarget>,
+    ) -> Result<Self, SignError> {
         let target = request.path_and_query;
         if !target.starts_with('/') {
             return Err(SignError::Target);
         }
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let headers = signed.sorted();
         let size: usize =
             headers.iter().map(|(name, value)| 2 * name.len() + value.len() + 3).sum();
@@ -58,13 +84,13 @@ impl Canonical {
 
         text.extend_from_slice(request.method.as_str().as_bytes());
         text.push(b'\n');
-        path::append(&mut text, path, rules);
-        text.push(b'\n');
-        query::append(&mut text, query, added);
-        text.push(b'\n');
+        match known {
+            Some(known) => text.extend_from_slice(&known.lines),
+            None => append_target(&mut text, target, rules, added),
+        }
 
         let mut previous = "";
-        for (name, value) in &headers {
+        for (name, value) in headers.iter() {
             if *name == previous {
                 text.push(b',');
             } else {
@@ -81,7 +107,7 @@ impl Canonical {
 
         let start = text.len();
         previous = "";
-        for (name, _) in &headers {
+        for (name, _) in headers.iter() {
             if *name == previous {
                 continue;
             }
@@ -144,6 +170,23 @@ impl Canonical {
         };
         Ok(&out[..length])
     }
+}
+
+impl KnownTarget {
+    fn new(target: &str, rules: PathRules) -> Self {
+        let mut lines = Vec::with_capacity(2 * target.len());
+        append_target(&mut lines, target, rules, &[]);
+        Self { target: target.into(), lines: lines.into() }
+    }
+}
+
+/// The lines of the path and of the query.
+fn append_target(text: &mut Vec<u8>, target: &str, rules: PathRules, added: &[(&str, &str)]) {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    path::append(text, path, rules);
+    text.push(b'\n');
+    query::append(text, query, added);
+    text.push(b'\n');
 }
 
 impl std::ops::Deref for PayloadText {

@@ -66,7 +66,8 @@ impl Signer {
             token: token.map(HeaderValue::as_bytes),
             region_set: self.asymmetric.is_some().then(|| self.scope.region.as_bytes()),
         };
-        let mut canonical = Canonical::new(&request, self.path_rules, &signed, &payload)?;
+        let mut canonical =
+            Canonical::new(&request, self.path_rules, &signed, &payload, &self.target)?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(Explanation {
             canonical_request: text(canonical.text()),

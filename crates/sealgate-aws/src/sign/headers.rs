@@ -18,28 +18,72 @@ pub(super) struct Signed<'a> {
     pub(super) region_set: Option<&'a [u8]>,
 }
 
+/// A header's name and raw value.
+type Entry<'a> = (&'a str, &'a [u8]);
+
+/// The signed headers of one request in canonical order; so few that they fit on the stack.
+pub(super) struct Sorted<'a> {
+    few: [Entry<'a>; FEW],
+    count: usize,
+    /// All of them, once they are too many.
+    many: Vec<Entry<'a>>,
+}
+
+/// More than any request to an MCP server has.
+const FEW: usize = 16;
+
+impl<'a> Sorted<'a> {
+    /// Values of one name stay in their order.
+    fn insert(&mut self, entry: Entry<'a>) {
+        if self.count == FEW && self.many.is_empty() {
+            self.many = self.few.to_vec();
+        }
+        if !self.many.is_empty() {
+            let place = self.many.partition_point(|other| other.0 <= entry.0);
+            self.many.insert(place, entry);
+            return;
+        }
+        let mut place = self.count;
+        while place > 0 && self.few[place - 1].0 > entry.0 {
+            self.few[place] = self.few[place - 1];
+            place -= 1;
+        }
+        self.few[place] = entry;
+        self.count += 1;
+    }
+}
+
+impl<'a> std::ops::Deref for Sorted<'a> {
+    type Target = [Entry<'a>];
+
+    fn deref(&self) -> &[Entry<'a>] {
+        if self.many.is_empty() { &self.few[..self.count] } else { &self.many }
+    }
+}
+
 impl<'a> Signed<'a> {
-    /// Name and raw value of each signed header, in canonical order; values of one name stay in
-    /// their order. An empty date leaves `x-amz-date` out, as a presigned URL wants it.
-    pub(super) fn sorted(&self) -> Vec<(&'a str, &'a [u8])> {
-        let mut list: Vec<(&str, &[u8])> = Vec::with_capacity(self.incoming.len() + 5);
+    /// The signed headers. An empty date leaves `x-amz-date` out, as a presigned URL wants it.
+    pub(super) fn sorted(&self) -> Sorted<'a> {
+        let mut sorted = Sorted { few: [("", &[][..]); FEW], count: 0, many: Vec::new() };
         for (name, value) in self.incoming {
             if self.takes_part(name) {
-                list.push((name.as_str(), value.as_bytes()));
+                sorted.insert((name.as_str(), value.as_bytes()));
             }
         }
-        list.push(("host", self.host.as_bytes()));
-        if !self.date.is_empty() {
-            list.push(("x-amz-date", self.date));
-        }
+        sorted.insert(("host", self.host.as_bytes()));
+        let date = Some(self.date).filter(|date| !date.is_empty());
         let optional = [
             ("x-amz-content-sha256", self.content_sha256),
-            ("x-amz-security-token", self.token),
+            ("x-amz-date", date),
             ("x-amz-region-set", self.region_set),
+            ("x-amz-security-token", self.token),
         ];
-        list.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
-        list.sort_by(|left, right| left.0.cmp(right.0));
-        list
+        for (name, value) in optional {
+            if let Some(value) = value {
+                sorted.insert((name, value));
+            }
+        }
+        sorted
     }
 
     fn takes_part(&self, name: &HeaderName) -> bool {
@@ -59,6 +103,13 @@ impl<'a> Signed<'a> {
                     || self.extra.contains(name)
             }
         }
+    }
+}
+
+/// Removes what an earlier signature left; looking is cheaper than removing.
+pub(super) fn drop_stale(headers: &mut HeaderMap, name: &HeaderName) {
+    if headers.keys().any(|other| other == name) {
+        headers.remove(name);
     }
 }
 

@@ -40,7 +40,7 @@ impl Signer {
             region_set: None,
         };
         let names: Vec<&str> = {
-            let mut names: Vec<&str> = signed.sorted().into_iter().map(|(name, _)| name).collect();
+            let mut names: Vec<&str> = signed.sorted().iter().map(|(name, _)| *name).collect();
             names.dedup();
             names
         };
