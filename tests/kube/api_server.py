@@ -165,9 +165,18 @@ class ApiServer:
         for definition in definitions:
             def established(definition=definition):
                 conditions = self.get(definition).get("status", {}).get("conditions") or []
-                return any(it["type"] == "Established" and it["status"] == "True" for it in conditions)
+                if not any(it["type"] == "Established" and it["status"] == "True" for it in conditions):
+                    return False
+                return all(self.lists(definition["spec"], version["name"]) for version in definition["spec"]["versions"])
 
             eventually(established, what=f"{definition['metadata']['name']} established")
+
+    def lists(self, spec, version):
+        """Whether a kind is served, which comes a moment after it is established."""
+        try:
+            return self.call("GET", f"/apis/{spec['group']}/{version}/{spec['names']['plural']}")["kind"]
+        except ApiError:
+            return False
 
     # Conditions.
 
