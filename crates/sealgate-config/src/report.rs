@@ -16,9 +16,12 @@ pub(crate) struct Report {
     files: RefCell<Vec<File>>,
     drafts: RefCell<Vec<Draft>>,
     errors: Cell<usize>,
-    /// What readers would take: resource, path and fact. Only for the schema.
-    learned: Option<RefCell<Vec<(Rc<str>, String, Fact)>>>,
+    /// What readers would take. Only for the schema.
+    learned: Option<RefCell<Vec<Learned>>>,
 }
+
+/// Resource, path and fact.
+type Learned = (Rc<str>, String, Fact);
 
 /// A source, or what it was before.
 struct File {
