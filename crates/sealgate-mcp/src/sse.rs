@@ -54,6 +54,8 @@ pub struct Decoder {
     is_piecewise: bool,
     /// In the middle of a data line whose start went out.
     is_in_line: bool,
+    /// The event has ended, and what is left of it goes out first.
+    is_at_end: bool,
     pieces: VecDeque<Bytes>,
     chunk: Bytes,
     /// Start of a line whose end has not come yet.
@@ -90,6 +92,7 @@ impl Decoder {
             hold: usize::MAX,
             is_piecewise: false,
             is_in_line: false,
+            is_at_end: false,
             pieces: VecDeque::new(),
             chunk: Bytes::new(),
             partial: Vec::new(),
@@ -130,6 +133,10 @@ impl Decoder {
         while !self.is_broken {
             if let Some(piece) = self.piece() {
                 return Some(Ok(Part::Data(piece)));
+            }
+            if std::mem::take(&mut self.is_at_end) {
+                (self.has_fields, self.has_data, self.is_piecewise) = (false, false, false);
+                return Some(Ok(Part::End(std::mem::take(&mut self.event))));
             }
             let Some(line) = self.line() else {
                 self.hand_out();
@@ -231,6 +238,13 @@ impl Decoder {
         let mut event = std::mem::take(&mut self.event);
         let has_fields = std::mem::take(&mut self.has_fields);
         self.has_data = false;
+        if self.is_piecewise && !self.lines.is_empty() {
+            // What was gathered goes first; the blank line is read again as it were.
+            self.let_go();
+            (self.event, self.has_fields, self.has_data) = (event, has_fields, true);
+            self.is_at_end = true;
+            return Ok(None);
+        }
         if std::mem::take(&mut self.is_piecewise) {
             return Ok(Some(Part::End(event)));
         }

@@ -36,6 +36,11 @@ impl Place {
         }
     }
 
+    /// For an answer that is no event stream, which cannot be resumed.
+    pub(super) fn within_json(self) -> Self {
+        Self { primes: false, ..self }
+    }
+
     /// The backend's place in the session token.
     pub(crate) fn index(self) -> Option<usize> {
         self.place

@@ -247,7 +247,8 @@ impl Relay {
     }
 
     fn marks(&self) -> Marks {
-        Marks::answering(self.place, &self.upstream_id, &self.client_id)
+        let place = if self.events { self.place } else { self.place.within_json() };
+        Marks::answering(place, &self.upstream_id, &self.client_id)
     }
 
     fn translate(&self) -> Translate {

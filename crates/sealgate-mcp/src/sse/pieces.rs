@@ -4,6 +4,9 @@ use bytes::Bytes;
 
 use super::Decoder;
 
+/// Lines of an event in pieces are handed out together up to this size, in bytes.
+const GATHER: usize = 16 * 1024;
+
 impl Decoder {
     /// Hands out an event in pieces once more than `hold` bytes of it would have to be kept until
     /// the next chunk. Such events have no limit.
@@ -36,11 +39,25 @@ impl Decoder {
         if piece.is_empty() { self.pieces.pop_front() } else { Some(piece) }
     }
 
-    /// A whole data line of an event whose start went out.
+    /// A whole data line of an event whose start went out. Short lines go out together.
     pub(super) fn data_piece(&mut self, value: Bytes) {
-        self.pieces.push_back(Bytes::from_static(b"\n"));
-        if !value.is_empty() {
+        self.lines.push(b'\n');
+        if value.len() < GATHER {
+            self.lines.extend_from_slice(&value);
+            if self.lines.len() < GATHER {
+                return;
+            }
+        }
+        self.let_go();
+        if value.len() >= GATHER {
             self.pieces.push_back(value);
+        }
+    }
+
+    /// Hands out the lines that were gathered.
+    pub(super) fn let_go(&mut self) {
+        if !self.lines.is_empty() {
+            self.pieces.push_back(std::mem::take(&mut self.lines).into());
         }
     }
 
@@ -53,9 +70,12 @@ impl Decoder {
         if self.has_data && !self.is_piecewise {
             self.is_piecewise = true;
             let held = std::mem::take(&mut self.event.data);
-            let joined = std::mem::take(&mut self.lines);
-            let data = if joined.is_empty() { held } else { joined.into() };
-            self.pieces.extend((!data.is_empty()).then_some(data));
+            if self.lines.is_empty() && !held.is_empty() {
+                self.pieces.push_back(held);
+            }
+        }
+        if self.is_piecewise {
+            self.let_go();
         }
         let mark = if self.is_first_line { "\u{feff}".as_bytes() } else { b"" };
         let mark = if self.partial.starts_with(mark) { mark.len() } else { 0 };
