@@ -89,7 +89,7 @@ impl Report {
     }
 
     /// Everything that readers told.
-    pub(crate) fn learned(&self) -> Vec<(Rc<str>, String, Fact)> {
+    pub(crate) fn learned(&self) -> Vec<Learned> {
         self.learned.as_ref().map(RefCell::take).unwrap_or_default()
     }
 

@@ -110,6 +110,10 @@ pub struct Backend {
     pub via: Option<Via>,
     /// How to verify the server; present exactly when `scheme` is https.
     pub tls: Option<TlsPolicy>,
+    /// Each endpoint by itself, where there are several; else empty, and the fields above say all.
+    pub endpoints: Vec<Endpoint>,
+    /// Use an endpoint only when those before it cannot be reached, instead of all in turn.
+    pub failover: bool,
     /// The request target, kept byte for byte as configured.
     pub path_and_query: String,
     /// What the gateway puts on each request.
@@ -125,6 +129,17 @@ pub struct Backend {
     pub deadlines: Deadlines,
     /// Which protocol era to speak.
     pub era: EraSetting,
+}
+
+/// One of several places that serve the same: what differs between them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Endpoint {
+    /// As [`Backend::authority`].
+    pub authority: String,
+    /// Where connections go; a via hop replaces it.
+    pub connect: Address,
+    /// As [`Backend::tls`].
+    pub tls: Option<TlsPolicy>,
 }
 
 /// Whether a backend's names carry its prefix (`github__search`) or stay bare.
@@ -222,6 +237,8 @@ impl fmt::Debug for Backend {
             .field("tls", &self.tls)
             .field("path", &path)
             .field("credential", &self.credential)
+            .field("endpoints", &self.endpoints)
+            .field("failover", &self.failover)
             .field("headers", &self.headers)
             .field("tools", &self.tools)
             .field("forward_headers", &self.forward_headers)

@@ -3,10 +3,12 @@
 
 mod backend;
 mod compile;
+mod place;
 mod route;
 
 pub use backend::BackendPlan;
 pub(crate) use compile::Foundation;
+pub(crate) use place::{Place, Places};
 pub use route::RoutePlan;
 
 use std::collections::HashMap;

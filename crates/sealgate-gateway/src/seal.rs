@@ -81,7 +81,8 @@ impl Draft<'_> {
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = backend.target.clone();
         *request.headers_mut() = headers;
-        Ok(Sealed { origin: Arc::clone(&backend.origin), request })
+        let origin = self.place.map_or(&backend.origin, |place| &place.origin);
+        Ok(Sealed { origin: Arc::clone(origin), request })
     }
 
     /// The texts that a signature of `now` covers, secrets masked; `None` for backends that are

@@ -44,6 +44,8 @@ pub(crate) struct BackendAnnotations {
     pub(crate) call: Option<Duration>,
     pub(crate) idle: Option<Duration>,
     pub(crate) era: EraSetting,
+    /// `load-balancing: failover`.
+    pub(crate) failover: bool,
     /// Fixed headers of AgentCore Runtime.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -93,7 +95,11 @@ impl Backend {
         if let Some(fallback) = object.get("fallback")
             && fallback.boolean() == Some(true)
         {
-            fallback.at.note("not-enforced", "fallback is not enforced by Sealgate");
+            // It orders the Backends of one route rule; here each is a server of its own.
+            let message = "fallback is not enforced by Sealgate: each backendRef is a server of \
+                           its own; annotation sealgate.dev/load-balancing: failover orders \
+                           endpoints";
+            fallback.at.note("not-enforced", message);
         }
         let Some(list) = object.get("endpoints") else {
             spec.at.error("no-endpoints", "a Backend without endpoints cannot be an MCP backend");
@@ -118,7 +124,7 @@ impl Backend {
 // === impl BackendAnnotations ===
 
 impl BackendAnnotations {
-    const KEYS: [&'static str; 11] = [
+    const KEYS: [&'static str; 12] = [
         "via",
         "signing-host",
         "connect-timeout",
@@ -128,6 +134,7 @@ impl BackendAnnotations {
         "call-timeout",
         "idle-timeout",
         "era",
+        "load-balancing",
         "agentcore-session-id",
         "agentcore-user-id",
     ];
@@ -153,6 +160,17 @@ impl BackendAnnotations {
                         format!(
                             "Unsupported value: {text:?}: supported values: \"auto\", \"legacy\", \
                              \"modern\""
+                        ),
+                    ),
+                },
+                "load-balancing" => match text {
+                    "round-robin" => read.failover = false,
+                    "failover" => read.failover = true,
+                    _ => at.invalid(
+                        "unsupported-value",
+                        format!(
+                            "Unsupported value: {text:?}: supported values: \"round-robin\", \
+                             \"failover\""
                         ),
                     ),
                 },

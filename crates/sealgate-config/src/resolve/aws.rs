@@ -24,21 +24,8 @@ pub(super) fn resolve(
     aws: &AwsCredentials,
 ) -> Option<Credential> {
     let signing_host = aws.signing_host.clone().or_else(|| server.signing_host.clone());
-    check_transport(server, &aws.at, signing_host.is_none())?;
-    let host = match (&signing_host, server.hosts.first()?) {
-        (Some(host), _) => host.clone(),
-        (None, (Host::Named(host), _)) => host.clone(),
-        (None, (Host::Address(ip), _)) if is_loopback(ip) && aws.service.is_some() => ip.clone(),
-        (None, (Host::Address(_), _)) => {
-            let message = format!(
-                "backend {} has no FQDN/hostname endpoint, which is required for AWS SigV4 signing",
-                server.name
-            );
-            aws.at.error("aws-host", message);
-            return None;
-        }
-    };
-    let service = scope(&host, aws.service.as_deref(), &aws.region, &aws.at, &aws.region_at)?;
+    check_transport(server, &aws.at)?;
+    let service = services(server, signing_host.as_deref(), aws)?;
     let identity = identity(context, from, aws)?;
     Some(Credential::Aws { identity, region: aws.region.clone(), service, signing_host })
 }
@@ -73,19 +60,54 @@ pub(super) fn of_policy(
     Some(Credential::None)
 }
 
-/// A signature is worth stealing: it leaves only over TLS, to this machine, or to a hop that was
-/// named on purpose.
-fn check_transport(server: &mut Server<'_>, at: &At, one_host: bool) -> Option<()> {
-    let authorities = server.authorities();
-    if one_host && authorities.iter().any(|other| Some(other) != authorities.first()) {
+/// The service of every endpoint, each of which is signed for its own host unless `signing_host`
+/// stands for all.
+fn services(
+    server: &Server<'_>,
+    signing_host: Option<&str>,
+    aws: &AwsCredentials,
+) -> Option<String> {
+    let mut hosts: Vec<&str> = signing_host.into_iter().collect();
+    if hosts.is_empty() {
+        for (host, _) in &server.hosts {
+            match host {
+                Host::Named(host) => hosts.push(host),
+                Host::Address(ip) if is_loopback(ip) && aws.service.is_some() => hosts.push(ip),
+                Host::Address(_) => {
+                    let message = format!(
+                        "backend {} has no FQDN/hostname endpoint, which is required for AWS \
+                         SigV4 signing",
+                        server.name
+                    );
+                    aws.at.error("aws-host", message);
+                    return None;
+                }
+            }
+        }
+        hosts.dedup();
+    }
+    let mut services = Vec::new();
+    for host in hosts {
+        let service = aws.service.as_deref();
+        services.push(scope(host, service, &aws.region, &aws.at, &aws.region_at)?);
+    }
+    services.dedup();
+    if services.len() > 1 {
         let message = format!(
-            "backend {} has endpoints with different hosts, and AWS SigV4 signs for one",
-            server.name
+            "the endpoints of backend {} belong to different AWS services: {}",
+            server.name,
+            services.join(", ")
         );
-        let help = "give the endpoints one hostname, or make each a Backend of its own";
-        at.say(Severity::Error, "aws-hosts", message, Some(help.to_owned()));
+        let help = "set securityPolicy.awsCredentials.service, or make each a Backend of its own";
+        aws.at.say(Severity::Error, "aws-hosts", message, Some(help.to_owned()));
         return None;
     }
+    services.pop()
+}
+
+/// A signature is worth stealing: it leaves only over TLS, to this machine, or to a hop that was
+/// named on purpose.
+fn check_transport(server: &mut Server<'_>, at: &At) -> Option<()> {
     if server.scheme == Scheme::Https {
         return Some(());
     }

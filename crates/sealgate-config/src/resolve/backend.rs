@@ -9,15 +9,13 @@ use crate::finding::Severity;
 use crate::kind::{
     AI_GATEWAY, BackendReference, ENVOY_GATEWAY, Endpoint, Resource, Security, Target, is_backend,
 };
-use crate::report::At;
 use crate::resolved::{
-    Address, Backend, Credential, Deadlines, EraSetting, PrefixMode, Scheme, Via,
+    self, Address, Backend, Credential, Deadlines, EraSetting, PrefixMode, Scheme, Via,
 };
 use crate::url::{address, authority};
 
 /// A server before credentials and paths: what Backend and Service have in common.
 pub(super) struct Server<'a> {
-    pub(super) at: &'a At,
     pub(super) name: &'a str,
     pub(super) scheme: Scheme,
     pub(super) tls: Option<Tls>,
@@ -29,6 +27,7 @@ pub(super) struct Server<'a> {
     pub(super) deadlines: Deadlines,
     pub(super) era: EraSetting,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) failover: bool,
 }
 
 /// What goes into the Host header.
@@ -119,7 +118,6 @@ fn of_backend<'a>(
     }
     let defaults = context.options.default_deadlines;
     Some(Server {
-        at: &to.at,
         name: &to.name,
         scheme: if tls.is_some() { Scheme::Https } else { Scheme::Http },
         tls,
@@ -137,6 +135,7 @@ fn of_backend<'a>(
         },
         era: annotations.era,
         headers: annotations.headers.clone(),
+        failover: annotations.failover,
     })
 }
 
@@ -159,7 +158,6 @@ fn of_service<'a>(
     to.at.note("service-name", format!("kind Service connects to {host}:{port}"));
     let tls = Tls::of_service(context, namespace, reference)?;
     Some(Server {
-        at: &to.at,
         name: &to.name,
         scheme: if tls.is_some() { Scheme::Https } else { Scheme::Http },
         tls,
@@ -170,6 +168,7 @@ fn of_service<'a>(
         deadlines: context.options.default_deadlines,
         era: EraSetting::Auto,
         headers: Vec::new(),
+        failover: false,
     })
 }
 
@@ -191,14 +190,16 @@ impl Server<'_> {
         let authorities = self.authorities();
         let (first, _) = self.hosts.first()?;
         let authority = authorities.first()?.clone();
-        if authorities.iter().any(|other| *other != authority) {
-            let message = format!(
-                "the endpoints of backend {} have different hosts; all are sent Host: {authority}",
-                self.name
-            );
-            self.at.warning("several-hosts", message);
+        let endpoint = |((authority, (host, _)), connect): ((String, &(Host, u16)), &Address)| {
+            let tls = self.tls.as_ref().map(|tls| tls.clone().named(host.as_str()));
+            resolved::Endpoint { authority, connect: connect.clone(), tls }
+        };
+        let mut endpoints = Vec::new();
+        if self.connect.len() > 1 {
+            endpoints
+                .extend(authorities.into_iter().zip(&self.hosts).zip(&self.connect).map(endpoint));
         }
-        let tls = self.tls.map(|tls| tls.named(first.as_str()));
+        let tls = self.tls.as_ref().map(|tls| tls.clone().named(first.as_str()));
         Some(Backend {
             name: self.name.to_owned(),
             prefix,
@@ -210,6 +211,8 @@ impl Server<'_> {
             path_and_query,
             credential,
             headers: self.headers,
+            endpoints,
+            failover: self.failover,
             tools: reference.tools.clone(),
             forward_headers: reference.forward_headers.clone(),
             deadlines: self.deadlines,

@@ -125,6 +125,8 @@ fn backend(
         path_and_query: target::check(&url.path_and_query, at, signed)?,
         credential,
         headers: Vec::new(),
+        endpoints: Vec::new(),
+        failover: false,
         tools: ToolSelector::default(),
         forward_headers: Vec::new(),
         deadlines: context.options.default_deadlines,

@@ -6,6 +6,7 @@ use crate::kind::{Backend, BackendReference, ENVOY_GATEWAY, GATEWAY_API, Resourc
 use crate::resolved::{ClientCertificate, Roots, TlsPolicy};
 
 /// A policy whose server name may still be that of the backend.
+#[derive(Clone)]
 pub(super) struct Tls {
     pub(super) server_name: Option<String>,
     pub(super) ca: Roots,

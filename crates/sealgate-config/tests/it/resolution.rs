@@ -194,7 +194,7 @@ fn an_ip_endpoint_with_a_name_connects_to_the_ip_and_signs_for_the_name() {
 }
 
 #[test]
-fn endpoints_of_a_signed_backend_share_one_host() {
+fn each_endpoint_of_a_signed_backend_has_its_own_host_and_all_one_service() {
     let two = |first: &str, second: &str| {
         let list = format!(
             "[{{ ip: {{ address: 10.0.0.1, port: 443 }}, hostname: {first} }}, \
@@ -203,11 +203,17 @@ fn endpoints_of_a_signed_backend_share_one_host() {
         let single = "[{ fqdn: { hostname: x.example, port: 443 } }]";
         backend("x.example", 443).replace(single, &list)
     };
-    let outcome = load_text(&(route(AWS, "") + &two("a.example", "a.example")));
-    assert_eq!(only_backend(&outcome).connect.len(), 2);
     let outcome = load_text(&(route(AWS, "") + &two("a.example", "b.example")));
+    let endpoints = &only_backend(&outcome).endpoints;
+    let hosts: Vec<_> = endpoints.iter().map(|endpoint| endpoint.authority.as_str()).collect();
+    assert_eq!(hosts, ["a.example", "b.example"]);
+    let names = endpoints.iter().map(|it| it.tls.as_ref().unwrap().server_name.as_str());
+    assert_eq!(names.collect::<Vec<_>>(), ["a.example", "b.example"]);
+    let inferred = "      securityPolicy: { awsCredentials: { region: us-east-1 } }";
+    let different = two("aws-mcp.us-east-1.api.aws", "bedrock-agentcore.us-east-1.amazonaws.com");
+    let outcome = load_text(&(route(inferred, "") + &different));
     assert!(
-        errors(&outcome)[1].contains("endpoints with different hosts"),
+        errors(&outcome)[1].contains("different AWS services: aws-mcp, bedrock-agentcore"),
         "{:?}",
         errors(&outcome)
     );

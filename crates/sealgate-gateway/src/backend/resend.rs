@@ -1,6 +1,7 @@
 //! Enters: a draft. Leaves: the response to it, sealed; sealed and sent again where AWS refused
 //! the first seal for a reason that a fresh one cures, and later where the backend asked to wait.
 
+mod endpoints;
 mod patience;
 
 use std::sync::Arc;
@@ -65,6 +66,14 @@ impl Sent {
         }
     }
 
+    /// The headers, to be changed.
+    fn headers_mut(&mut self) -> &mut HeaderMap {
+        match self {
+            Self::Streaming(response) => response.headers_mut(),
+            Self::Read(head, _) => &mut head.headers,
+        }
+    }
+
     /// The headers.
     pub(super) fn headers(&self) -> &HeaderMap {
         match self {
@@ -74,9 +83,22 @@ impl Sent {
     }
 }
 
+/// Seals and sends, to one endpoint after the other where there are several and one cannot be
+/// reached. A session stays with the endpoint that opened it.
+pub(super) async fn send(
+    pool: &Arc<Pool>,
+    draft: &Draft<'_>,
+    deadlines: SendDeadlines,
+) -> Result<Sent, BackendError> {
+    match &draft.backend.places {
+        None => send_to_one(pool, draft, deadlines).await,
+        Some(places) => Box::pin(endpoints::send(places, pool, draft, deadlines)).await,
+    }
+}
+
 /// Seals and sends. AWS refuses a bad signature, and what is too much, before it runs anything, so
 /// that another try cannot run a tool twice.
-pub(super) async fn send(
+async fn send_to_one(
     pool: &Arc<Pool>,
     draft: &Draft<'_>,
     deadlines: SendDeadlines,

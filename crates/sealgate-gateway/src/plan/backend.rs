@@ -10,8 +10,9 @@ use sealgate_aws::sign::Explanation;
 use sealgate_config::resolved::{Deadlines, EraSetting, ForwardHeader, PrefixMode, ToolSelector};
 use sealgate_mcp::name;
 
-use crate::fail::BackendError;
+use super::Places;
 use crate::backend::{Health, Memory};
+use crate::fail::BackendError;
 use crate::observe::BackendMetrics;
 use crate::seal::{Draft, Seal};
 use crate::upstream::Origin;
@@ -26,6 +27,8 @@ pub struct BackendPlan {
     pub(crate) origin: Arc<Origin>,
     /// The Host header.
     pub(crate) authority: HeaderValue,
+    /// The endpoints, where there are several; origin and authority are those of the first.
+    pub(crate) places: Option<Box<Places>>,
     /// The request target as it goes on the wire.
     pub(crate) target: http::Uri,
     /// The same, as text, as it is signed.

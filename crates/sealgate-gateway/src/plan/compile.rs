@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use http::header::HeaderValue;
 use sealgate_aws::sign::{Scope, canonical_query};
-use sealgate_config::resolved::{Backend, Credential, Resolved, Route};
+use sealgate_config::resolved::{Backend, Credential, Endpoint, Resolved, Route};
 
-use super::{BackendPlan, ListenerPlan, Plan, RoutePlan};
+use super::{BackendPlan, ListenerPlan, Place, Places, Plan, RoutePlan};
 use crate::backend::Eras;
 use crate::backend::Health;
 use crate::identities::Identities;
@@ -109,6 +109,7 @@ fn compile_backend(
         origin: Origin::intern(&base.origins, backend)?,
         authority: HeaderValue::from_str(&backend.authority)
             .map_err(|_| CompileError::Authority(backend.authority.clone()))?,
+        places: compile_places(backend, base)?.map(Box::new),
         target: path_and_query
             .parse()
             .map_err(|_| CompileError::Target(backend.path_and_query.clone()))?,
@@ -123,6 +124,35 @@ fn compile_backend(
         metrics: base.metrics.backend(route, &backend.name),
         health: Health::default(),
     })
+}
+
+/// The endpoints of a backend that has several.
+fn compile_places(backend: &Backend, base: &Foundation) -> Result<Option<Places>, CompileError> {
+    if backend.endpoints.len() < 2 {
+        return Ok(None);
+    }
+    let mut places = Vec::with_capacity(backend.endpoints.len());
+    for endpoint in &backend.endpoints {
+        let Endpoint { authority, connect, tls } = endpoint;
+        let alone = Backend {
+            authority: authority.clone(),
+            connect: vec![connect.clone()],
+            tls: tls.clone(),
+            endpoints: Vec::new(),
+            ..backend.clone()
+        };
+        let header = HeaderValue::from_str(authority)
+            .map_err(|_| CompileError::Authority(authority.clone()))?;
+        let signing_host = match &backend.credential {
+            Credential::Aws { signing_host: None, .. } => Some(authority.clone()),
+            _ => None,
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "half of the digest is the tag")]
+        let tag = digest(&format!("{authority} {connect}")) as u32;
+        let origin = Origin::intern(&base.origins, &alone)?;
+        places.push(Place::new(origin, header, signing_host, tag));
+    }
+    Ok(Some(Places::new(places, backend.failover)))
 }
 
 /// What must be the same for a backend to be the one that was asked before.

@@ -8,15 +8,18 @@ use http::header::{
 use sealgate_mcp::version::Version;
 
 use super::Mirror;
-use crate::plan::BackendPlan;
+use crate::plan::{BackendPlan, Place};
 
 /// An upstream request before its credentials.
 ///
 /// Its fields are the allow-list: there is no way to put an arbitrary header of the client on it,
 /// save those that the backend's `forwardHeaders` names.
+#[derive(Clone)]
 pub(crate) struct Draft<'a> {
     /// For whom it is written, and who alone can seal it.
     pub(crate) backend: &'a BackendPlan,
+    /// Which of the backend's endpoints it is for, where there are several.
+    pub(crate) place: Option<&'a Place>,
     /// POST, GET or DELETE.
     pub(crate) method: http::Method,
     /// Exactly what is sent and hashed.
@@ -63,6 +66,7 @@ impl<'a> Draft<'a> {
     fn bare(backend: &'a BackendPlan, method: http::Method, body: Bytes) -> Self {
         Self {
             backend,
+            place: None,
             method,
             body,
             session: None,
@@ -77,7 +81,8 @@ impl<'a> Draft<'a> {
     /// say what it misses.
     pub(crate) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(16);
-        headers.insert(HOST, self.backend.authority.clone());
+        let authority = self.place.map_or(&self.backend.authority, |place| &place.authority);
+        headers.insert(HOST, authority.clone());
         if self.method == http::Method::POST {
             headers.insert(CONTENT_TYPE, JSON);
             headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));

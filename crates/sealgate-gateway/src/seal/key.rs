@@ -87,7 +87,7 @@ impl SigV4 {
     fn request<'a>(&'a self, draft: &'a Draft<'_>) -> SignRequest<'a> {
         SignRequest {
             method: &draft.method,
-            host: &self.host,
+            host: draft.place.and_then(|it| it.signing_host.as_deref()).unwrap_or(&self.host),
             path_and_query: &draft.backend.path_and_query,
             body: (&*draft.body).into(),
         }
