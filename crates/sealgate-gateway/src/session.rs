@@ -77,8 +77,11 @@ impl Session {
         // One that was away may be known to have no sessions.
         let is_modern = plan.era == EraSetting::Modern || plan.memory.is_modern_only();
         let version = known.map(|known| known.era.version()).or(is_modern.then_some(LATEST));
-        let level = worker.gateway.bridged.level(self.fingerprint).unwrap_or(UNASKED);
-        let level = Some(level).filter(|_| known.is_none_or(|k| k.offers.has(Offers::LOGGING)));
+        let speaker = version.filter(|version| version.is_modern()).map(|_| {
+            let level = worker.gateway.bridged.level(self.fingerprint).unwrap_or(UNASKED);
+            let logs = known.is_none_or(|known| known.offers.has(Offers::LOGGING));
+            Arc::new(Speaker::of_session(&self.token.client, logs.then_some(level)))
+        });
         Exchange {
             pool: Arc::clone(&worker.pool),
             route: Arc::clone(route),
@@ -91,9 +94,7 @@ impl Session {
                 session: self.fingerprint,
                 token: Arc::clone(&self.token),
             }),
-            speaker: version
-                .filter(|version| version.is_modern())
-                .map(|_| Speaker::of_session(&self.token.client, level).into()),
+            speaker,
             mirror: None,
         }
     }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::HeaderName;
+use http::header::{HeaderName, HeaderValue};
 use sealgate_mcp::capability::Offers;
 use sealgate_mcp::log_level::LogLevel;
 use sealgate_mcp::version::{LATEST_LEGACY, Version};
@@ -34,7 +34,7 @@ pub(crate) struct Pooled {
 }
 
 /// Who may share a session.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     route: u64,
     backend: u32,
@@ -44,7 +44,8 @@ struct Key {
     capabilities: Box<str>,
     /// `logging/setLevel` holds for a session, so that each level needs one.
     log_level: Option<LogLevel>,
-    forwarded: Box<[(HeaderName, Box<[u8]>)]>,
+    /// SHA-256 of the client headers that the backend sees: they may say who calls.
+    forwarded: [u8; 32],
 }
 
 /// The place of one session.
@@ -136,7 +137,6 @@ impl Pooled {
 impl Key {
     fn of(base: &Exchange, principal: &Principal) -> Self {
         let speaker = base.speaker.as_deref();
-        let forwarded = base.forwarded.iter();
         Self {
             route: base.route.tag,
             backend: base.backend().tag,
@@ -144,11 +144,22 @@ impl Key {
             principal: principal.digest(),
             capabilities: speaker.map_or("{}".into(), |speaker| speaker.capabilities.clone()),
             log_level: speaker.and_then(|speaker| speaker.log_level),
-            forwarded: forwarded
-                .map(|(name, value)| (name.clone(), value.as_bytes().into()))
-                .collect(),
+            forwarded: digest(&base.forwarded),
         }
     }
+}
+
+fn digest(headers: &[(HeaderName, HeaderValue)]) -> [u8; 32] {
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    for (name, value) in headers {
+        for part in [name.as_str().as_bytes(), value.as_bytes()] {
+            context.update(&part.len().to_le_bytes());
+            context.update(part);
+        }
+    }
+    let mut out = [0; 32];
+    out.copy_from_slice(context.finish().as_ref());
+    out
 }
 
 impl Slot {

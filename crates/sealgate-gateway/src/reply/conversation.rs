@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sealgate_config::resolved::EraSetting;
+use sealgate_mcp::code;
 use sealgate_mcp::envelope::{Envelope, Kind, span};
 use sealgate_mcp::reply::{Misbehaved, ReplyEditor, Whole};
 use sealgate_mcp::rpc_error::RpcError;
@@ -24,6 +26,8 @@ pub(crate) struct Conversation {
     pub(crate) rules: Rules,
     /// Whether it asks for tools.
     pub(crate) lists_tools: bool,
+    /// Whether a refused version is the client's to know: else the era is found out again.
+    pub(crate) is_last: bool,
 }
 
 /// How the backend's words become the client's.
@@ -54,9 +58,18 @@ pub(crate) enum Said {
 impl Conversation {
     /// Sends the request and tells the answer.
     pub(crate) async fn run(mut self, voice: Voice) -> Result<Ending, BackendError> {
+        let mut cancelling = None;
         let opened = match &mut self.rules {
             Rules::Same(exchange) => exchange.open(self.body.clone()).await,
-            Rules::Across(lease, _) => lease.open(&self.gateway, self.body.clone()).await,
+            Rules::Across(lease, _) => {
+                let guard = cancelling.insert(lease.cancelling(&self.upstream_id));
+                let opened = lease.open(&self.gateway, self.body.clone()).await;
+                match opened {
+                    Ok(_) => guard.moved(lease),
+                    Err(_) => guard.answered(),
+                }
+                opened
+            }
         };
         let mut hearing = match opened {
             Ok(opened) => Hearing::of(opened).await?,
@@ -74,12 +87,12 @@ impl Conversation {
                 std::mem::replace(&mut hearing, Hearing::Whole(None))
         {
             let editor = self.editor();
+            if let Some(cancelling) = &mut cancelling {
+                // From here on the end of the connection tells the backend.
+                cancelling.answered();
+            }
             return Ok(Ending::Streamed(Box::new(Edited::begin(editor, first, *body)?)));
         }
-        let cancelling = match &self.rules {
-            Rules::Same(_) => None,
-            Rules::Across(lease, _) => Some(lease.cancelling(&self.upstream_id)),
-        };
         let ending = loop {
             match self.read(&hearing.next().await?)? {
                 Said::Answer(message, code) => break Ending::Message(message, code),
@@ -96,7 +109,7 @@ impl Conversation {
                 }
             }
         };
-        if let Some(cancelling) = cancelling {
+        if let Some(cancelling) = &mut cancelling {
             cancelling.answered();
         }
         Ok(ending)
@@ -134,6 +147,9 @@ impl Conversation {
         match self.editor().whole(data) {
             Ok(Whole::Response { message, is_error }) => {
                 let code = is_error.then(|| self.code(&message)).flatten();
+                if code == Some(code::UNSUPPORTED_PROTOCOL_VERSION) && self.may_be_another() {
+                    return Err(BackendError::EraFound);
+                }
                 Ok(Said::Answer(message, code))
             }
             Ok(Whole::Notification(message)) => Ok(Said::Other(message)),
@@ -160,10 +176,16 @@ impl Conversation {
     fn code(&self, message: &Bytes) -> Option<i64> {
         let envelope = Envelope::parse_reply(message).ok()?;
         let code = RpcError::parse(envelope.error?).ok()?.code;
-        if code == sealgate_mcp::code::UNSUPPORTED_PROTOCOL_VERSION {
+        if code == code::UNSUPPORTED_PROTOCOL_VERSION {
             self.forget();
         }
         Some(code)
+    }
+
+    /// Whether a refused version may mean that the backend's era is another than remembered.
+    fn may_be_another(&self) -> bool {
+        let Rules::Same(exchange) = &self.rules else { return false };
+        !self.is_last && exchange.backend().era == EraSetting::Auto
     }
 
     fn forget(&self) {

@@ -4,6 +4,7 @@ mod legacy_to_modern;
 mod listening;
 mod modern_to_legacy;
 mod modern_to_modern;
+mod probing;
 mod rules;
 
 use backend::{Backend, Reply};

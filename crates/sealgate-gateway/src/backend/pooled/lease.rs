@@ -134,8 +134,15 @@ impl Drop for Lease {
 
 impl Cancelling {
     /// Nothing is left to cancel.
-    pub(crate) fn answered(mut self) {
+    pub(crate) fn answered(&mut self) {
         self.request = None;
+    }
+
+    /// The request runs in the lease's session of now.
+    pub(crate) fn moved(&mut self, lease: &Lease) {
+        if let Some((exchange, _)) = &mut self.request {
+            *exchange = lease.exchange.clone();
+        }
     }
 }
 

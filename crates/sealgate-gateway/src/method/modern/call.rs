@@ -20,6 +20,7 @@ use crate::reply::{Conversation, Ending, Front, ReplyBody, Rules};
 use crate::seal::Mirror;
 
 /// A part of the request that the backend knows under another name.
+#[derive(Clone)]
 pub(super) struct Renamed {
     place: Range<usize>,
     name: String,
@@ -95,7 +96,7 @@ async fn owned(call: &mut Call<'_, '_>, uri: &str) -> Result<Response<ReplyBody>
             }
         };
         // Nobody listens to what comes before: it may be another's resource.
-        let (voice, _said) = mpsc::channel(1);
+        let (voice, _) = mpsc::channel(1);
         match conversation.held(voice).await {
             Ok(Ending::Message(message, None)) => {
                 route.owners.learn(uri, backend.tag);
@@ -119,7 +120,23 @@ async fn forward(
     index: usize,
     renamed: Option<Renamed>,
 ) -> Result<Response<ReplyBody>, Failure> {
-    let conversation = prepare(call, index, renamed).await?;
+    match attempt(call, index, renamed.clone(), false).await {
+        // A refused version was not run, so that the call can be sent again, in another era.
+        Err(Failure::Backend(failure)) if matches!(failure.error, BackendError::EraFound) => {
+            attempt(call, index, renamed, true).await
+        }
+        answered => answered,
+    }
+}
+
+async fn attempt(
+    call: &mut Call<'_, '_>,
+    index: usize,
+    renamed: Option<Renamed>,
+    is_last: bool,
+) -> Result<Response<ReplyBody>, Failure> {
+    let mut conversation = prepare(call, index, renamed).await?;
+    conversation.is_last = is_last;
     let received = &call.permit.received;
     let backend = &received.route.backends[index];
     call.record.backend(backend);
@@ -185,5 +202,6 @@ async fn prepare(
         body,
         rules,
         lists_tools: received.method() == Some(Method::ToolsList),
+        is_last: true,
     })
 }

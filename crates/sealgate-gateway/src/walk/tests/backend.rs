@@ -35,6 +35,8 @@ pub(super) enum Reply {
     Events(Vec<Value>),
     /// The same, that stays open.
     Open(Vec<Value>),
+    /// Nothing, for as long as the gateway waits.
+    Silence,
 }
 
 impl Backend {
@@ -59,7 +61,7 @@ impl Backend {
                     seen.lock().unwrap().push(asked);
                     told.notify_waiters();
                     match reply {
-                        Reply::Open(_) => {
+                        Reply::Open(_) | Reply::Silence => {
                             talk.say(&reply.text()).await;
                             talk.hung_up().await;
                             gone.notify_one();
@@ -151,6 +153,7 @@ impl Reply {
 
     fn text(&self) -> String {
         match self {
+            Self::Silence => String::new(),
             Self::Status(status, body) => whole(*status, body, ""),
             Self::InSession(status, body, session) => {
                 whole(*status, body, &format!("mcp-session-id: {session}\r\n"))

@@ -122,6 +122,22 @@ impl House {
         self.send("POST", headers, body).await
     }
 
+    /// Sends a modern request and does not wait for the answer.
+    pub(super) async fn begin(&self, message: &Value) -> TcpStream {
+        let text = message.to_string();
+        let name = message["params"]["name"].as_str().unwrap_or_default();
+        let method = message["method"].as_str().unwrap_or_default();
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request = format!(
+            "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: {method}\r\nMcp-Name: {name}\r\n\
+             Content-Length: {}\r\n\r\n{text}",
+            text.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    }
+
     pub(super) async fn send(&self, verb: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let headers: String =

@@ -170,3 +170,14 @@ async fn parameter_headers_are_checked_for_a_backend_that_does_not_look_at_them(
     assert_eq!(house.post(&headers, &message.to_string()).await.status, 200);
     assert_eq!(backend.asked("tools/call").len(), 1);
 }
+
+#[tokio::test]
+async fn a_client_that_does_not_wait_for_the_answer_cancels_the_call_too() {
+    let backend = Backend::start(legacy(|_| Reply::Silence)).await;
+    let house = House::over(&backend, "legacy").await;
+    let client = house.begin(&request(json!(1), "tools/call", json!({ "name": "t" }))).await;
+    let call = backend.wait_for("tools/call").await;
+    drop(client);
+    let told = backend.wait_for("notifications/cancelled").await;
+    assert_eq!(told.body["params"]["requestId"], call.body["id"]);
+}

@@ -217,3 +217,13 @@ async fn tools_whose_header_annotations_are_not_valid_are_left_out() {
     let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
     assert_eq!(names(&single.say(&session, &message).await.json().await), ["good"]);
 }
+
+#[tokio::test]
+async fn a_client_that_does_not_wait_for_the_answer_ends_the_request() {
+    let backend = Backend::start(modern(|_| Reply::Silence)).await;
+    let house = House::over(&backend, "modern").await;
+    let client = house.begin(&request(json!(1), "tools/call", json!({ "name": "t" }))).await;
+    backend.wait_for("tools/call").await;
+    drop(client);
+    backend.hung_up().await;
+}
