@@ -5,6 +5,7 @@ use std::ops::Range;
 use http::Response;
 use sealgate_mcp::envelope::{Envelope, span};
 use sealgate_mcp::method::Method;
+use sealgate_mcp::modern_headers::ModernFault;
 use sealgate_mcp::splice::Splice;
 use sealgate_mcp::translate::strip_request_meta;
 use tokio::sync::mpsc;
@@ -184,6 +185,12 @@ async fn prepare(
             (Rules::Same(exchange.mirrored(mirror)), body)
         }
         Reached::Legacy(mut lease) => {
+            let method = received.method().unwrap_or(Method::Other(""));
+            if matches!(method, Method::TasksGet | Method::TasksUpdate | Method::TasksCancel) {
+                // The tasks of the two eras are not the same thing.
+                let method = method.as_str().to_owned();
+                return Err(Failure::Modern(ModernFault::Method(method)));
+            }
             parameters::check(call, &mut lease).await?;
             let speaker = Speaker::of_meta(received.message.meta());
             let rules = FromLegacy::new(&received.message, &speaker);
