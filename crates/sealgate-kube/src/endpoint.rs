@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use sealgate_config::resolved::{Address, Resolved};
+use sealgate_config::resolved::{Address, Endpoint, Resolved};
 
 use crate::kind::Kind;
 use crate::object::{Key, Object};
@@ -18,8 +18,18 @@ pub(crate) fn place(objects: &BTreeMap<Key, Object>, resolved: &mut Resolved) {
             continue;
         };
         let addresses = addresses(objects, namespace, name, *port);
-        if !addresses.is_empty() {
-            backend.connect = addresses.into_iter().map(Address::Ip).collect();
+        if addresses.is_empty() {
+            continue;
+        }
+        backend.connect = addresses.into_iter().map(Address::Ip).collect();
+        // Several servers are told apart, so that a session stays with the one that opened it.
+        if backend.connect.len() > 1 {
+            let endpoint = |connect: &Address| Endpoint {
+                authority: backend.authority.clone(),
+                connect: connect.clone(),
+                tls: backend.tls.clone(),
+            };
+            backend.endpoints = backend.connect.iter().map(endpoint).collect();
         }
     }
 }
