@@ -45,7 +45,7 @@ pub(crate) struct Relay {
 /// One JSON message.
 enum Held {
     Whole(Bytes),
-    Large(Edited),
+    Large(Box<Edited>),
 }
 
 impl Relay {
@@ -134,7 +134,7 @@ impl Relay {
             return self.whole(&all.into()).map(Held::Whole);
         }
         let editor = ReplyEditor::new(&self.client_id).expecting(&self.upstream_id);
-        Edited::begin(editor, first, body).map(Held::Large)
+        Edited::begin(editor, first, body).map(Box::new).map(Held::Large)
     }
 
     /// A stream: as JSON if the answer is all there is.
@@ -178,7 +178,7 @@ impl Relay {
             }
             Ok(Opened::Json(response)) => match self.hold(response.into_body()).await {
                 Ok(Held::Whole(message)) => Ok(message),
-                Ok(Held::Large(edited)) => return self.pour(client, edited, &self.marks()).await,
+                Ok(Held::Large(edited)) => return self.pour(client, *edited, &self.marks()).await,
                 Err(error) => Err(error),
             },
             Ok(Opened::Message(message)) => self.whole(&message),
