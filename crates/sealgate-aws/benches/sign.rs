@@ -1,6 +1,8 @@
 //! What a signature costs: our signer, the AWS SDK's, and the floor that no signer goes below
 //! (SHA-256 of the body, SHA-256 of the canonical request, one HMAC).
 
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};
 

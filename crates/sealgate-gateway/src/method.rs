@@ -77,8 +77,9 @@ async fn rare(
         Method::ResourcesTemplatesList => {
             list::list(call, session, ListKind::ResourceTemplates).await
         }
-        _ if call.permit.received.route.single().is_some() => call::only(call, session).await,
+        // A prompt's name has the prefix with one backend too.
         Method::CompletionComplete => resources::complete(call, session).await,
+        _ if call.permit.received.route.single().is_some() => call::only(call, session).await,
         Method::LoggingSetLevel => everywhere::set_level(call, session).await,
         Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
             resources::by_uri(call, session, method).await

@@ -33,9 +33,10 @@ pub(super) async fn answer(call: Call<'_, '_>) -> Result<Response<ReplyBody>, Fa
         Method::ServerDiscover => discover::discover(call).await,
         Method::SubscriptionsListen => listen::listen(call).await,
         Method::ToolsCall | Method::PromptsGet => call::named(call).await,
+        // A prompt's name has the prefix with one backend too.
+        Method::CompletionComplete => call::complete(call).await,
         _ if call.permit.received.route.single().is_some() => call::only(call).await,
         Method::ResourcesRead => call::by_uri(call).await,
-        Method::CompletionComplete => call::complete(call).await,
         other => {
             let method = other.as_str().chars().take(100).collect();
             Err(Failure::Modern(ModernFault::Method(method)))
