@@ -43,6 +43,8 @@ pub struct Listener {
     pub hostname: Option<HostPattern>,
     /// Present on HTTPS listeners.
     pub tls: Option<ListenerTls>,
+    /// Further certificates of the same listener, for other names.
+    pub more_certificates: Vec<ListenerTls>,
 }
 
 /// The certificate of an HTTPS listener.
@@ -129,6 +131,8 @@ pub struct Backend {
     pub deadlines: Deadlines,
     /// Which protocol era to speak.
     pub era: EraSetting,
+    /// What becomes of a legacy backend's questions to a modern client.
+    pub questions: QuestionSetting,
 }
 
 /// One of several places that serve the same: what differs between them.
@@ -163,6 +167,20 @@ pub struct TlsPolicy {
     pub insecure_skip_verify: bool,
     /// What to present when the server asks.
     pub client_certificate: Option<ClientCertificate>,
+    /// Which versions of TLS may be agreed on.
+    pub versions: TlsVersions,
+}
+
+/// TLS 1.2 and 1.3 unless narrowed; older versions are never spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TlsVersions {
+    /// Either.
+    #[default]
+    Both,
+    /// TLS 1.2 alone.
+    Only12,
+    /// TLS 1.3 alone.
+    Only13,
 }
 
 /// Trusted certificate authorities.
@@ -208,6 +226,16 @@ pub struct Deadlines {
     pub call: Duration,
     /// Without a sign of life in a call's answer that has begun. Progress extends this one only.
     pub idle: Duration,
+}
+
+/// What becomes of a question that a legacy backend asks in the middle of a modern client's call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QuestionSetting {
+    /// The question is refused and the call fails.
+    #[default]
+    Refuse,
+    /// The call waits in this process until the client sends it again with the answer.
+    Park,
 }
 
 /// Which protocol era to speak with a backend.

@@ -9,9 +9,9 @@ use http::{HeaderName, HeaderValue};
 use super::backend_tls_policy::{read_authorities, read_well_known};
 use super::{Metadata, ObjectReference};
 use crate::finding::Severity;
-use crate::read::{Field, Shape, duration};
+use crate::read::{Field, Object, Shape, duration};
 use crate::report::At;
-use crate::resolved::EraSetting;
+use crate::resolved::{EraSetting, QuestionSetting, TlsVersions};
 use crate::suggest::did_you_mean;
 
 const SESSION_ID: HeaderName =
@@ -44,6 +44,7 @@ pub(crate) struct BackendAnnotations {
     pub(crate) call: Option<Duration>,
     pub(crate) idle: Option<Duration>,
     pub(crate) era: EraSetting,
+    pub(crate) questions: QuestionSetting,
     /// `load-balancing: failover`.
     pub(crate) failover: bool,
     /// Fixed headers of AgentCore Runtime.
@@ -73,6 +74,7 @@ pub(crate) struct TlsSettings {
     pub(crate) insecure_skip_verify: bool,
     pub(crate) server_name: Option<String>,
     pub(crate) client_certificate: Option<ObjectReference>,
+    pub(crate) versions: TlsVersions,
 }
 
 // === impl Backend ===
@@ -124,7 +126,7 @@ impl Backend {
 // === impl BackendAnnotations ===
 
 impl BackendAnnotations {
-    const KEYS: [&'static str; 12] = [
+    const KEYS: [&'static str; 13] = [
         "via",
         "signing-host",
         "connect-timeout",
@@ -134,6 +136,7 @@ impl BackendAnnotations {
         "call-timeout",
         "idle-timeout",
         "era",
+        "questions",
         "load-balancing",
         "agentcore-session-id",
         "agentcore-user-id",
@@ -160,6 +163,16 @@ impl BackendAnnotations {
                         format!(
                             "Unsupported value: {text:?}: supported values: \"auto\", \"legacy\", \
                              \"modern\""
+                        ),
+                    ),
+                },
+                "questions" => match text {
+                    "refuse" => read.questions = QuestionSetting::Refuse,
+                    "park" => read.questions = QuestionSetting::Park,
+                    _ => at.invalid(
+                        "unsupported-value",
+                        format!(
+                            "Unsupported value: {text:?}: supported values: \"refuse\", \"park\""
                         ),
                     ),
                 },
@@ -270,14 +283,8 @@ impl Endpoint {
 // === impl TlsSettings ===
 
 impl TlsSettings {
-    const IGNORED: [&'static str; 6] = [
-        "minVersion",
-        "maxVersion",
-        "ciphers",
-        "ecdhCurves",
-        "signatureAlgorithms",
-        "alpnProtocols",
-    ];
+    const IGNORED: [&'static str; 4] =
+        ["ciphers", "ecdhCurves", "signatureAlgorithms", "alpnProtocols"];
 
     fn read(field: &Field<'_>) -> Option<Self> {
         let mut allowed = vec![
@@ -286,6 +293,8 @@ impl TlsSettings {
             "insecureSkipVerify",
             "sni",
             "clientCertificateRef",
+            "minVersion",
+            "maxVersion",
         ];
         allowed.extend(Self::IGNORED);
         let object = field.object(&allowed)?;
@@ -294,6 +303,7 @@ impl TlsSettings {
                 ignored.at.warning("not-enforced", format!("{name} is not enforced by Sealgate"));
             }
         }
+        let versions = read_versions(&object);
         let authorities = read_authorities(&object);
         if read_well_known(&object) && !authorities.is_empty() {
             object.broken("must not contain both CACertificateRefs and WellKnownCACertificates");
@@ -320,6 +330,33 @@ impl TlsSettings {
                 Some(reference) => Some(ObjectReference::secret(&reference)?),
                 None => None,
             },
+            versions: versions?,
         })
+    }
+}
+
+/// `minVersion` and `maxVersion`; what is older than TLS 1.2 is not spoken.
+fn read_versions(object: &Object<'_>) -> Option<TlsVersions> {
+    const WORDS: [&str; 5] = ["Auto", "1.0", "1.1", "1.2", "1.3"];
+    let word = |name| match object.get(name) {
+        Some(field) => field.one_of(&WORDS).map(|word| (word, Some(field.at))),
+        None => Some(("Auto", None)),
+    };
+    let ((min, min_at), (max, max_at)) = (word("minVersion")?, word("maxVersion")?);
+    if let (Some(at), "1.0" | "1.1") = (&min_at, min) {
+        at.note("tls-version", "TLS 1.2 is the oldest version that is spoken");
+    }
+    match (min, max, max_at) {
+        (_, "1.0" | "1.1", Some(at)) => {
+            at.error("tls-version", "TLS 1.2 is the oldest version that is spoken");
+            None
+        }
+        ("1.3", "1.2", Some(at)) => {
+            at.invalid("tls-version", "Invalid value: \"1.2\": must not be below minVersion");
+            None
+        }
+        ("1.3", ..) => Some(TlsVersions::Only13),
+        (_, "1.2", _) => Some(TlsVersions::Only12),
+        _ => Some(TlsVersions::Both),
     }
 }

@@ -10,7 +10,8 @@ use crate::kind::{
     AI_GATEWAY, BackendReference, ENVOY_GATEWAY, Endpoint, Resource, Security, Target, is_backend,
 };
 use crate::resolved::{
-    self, Address, Backend, Credential, Deadlines, EraSetting, PrefixMode, Scheme, Via,
+    self, Address, Backend, Credential, Deadlines, EraSetting, PrefixMode, QuestionSetting, Scheme,
+    Via,
 };
 use crate::url::{address, authority};
 
@@ -26,6 +27,7 @@ pub(super) struct Server<'a> {
     pub(super) signing_host: Option<String>,
     pub(super) deadlines: Deadlines,
     pub(super) era: EraSetting,
+    pub(super) questions: QuestionSetting,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) failover: bool,
 }
@@ -134,6 +136,7 @@ fn of_backend<'a>(
             idle: annotations.idle.unwrap_or(defaults.idle),
         },
         era: annotations.era,
+        questions: annotations.questions,
         headers: annotations.headers.clone(),
         failover: annotations.failover,
     })
@@ -167,6 +170,7 @@ fn of_service<'a>(
         signing_host: None,
         deadlines: context.options.default_deadlines,
         era: EraSetting::Auto,
+        questions: QuestionSetting::Refuse,
         headers: Vec::new(),
         failover: false,
     })
@@ -217,6 +221,7 @@ impl Server<'_> {
             forward_headers: reference.forward_headers.clone(),
             deadlines: self.deadlines,
             era: self.era,
+            questions: self.questions,
         })
     }
 }

@@ -12,7 +12,8 @@ use crate::finding::Severity;
 use crate::mcp_json::{AwsSettings, McpServer, McpServers};
 use crate::report::At;
 use crate::resolved::{
-    Address, Backend, Credential, EraSetting, PrefixMode, Route, Scheme, ToolSelector,
+    Address, Backend, Credential, EraSetting, PrefixMode, QuestionSetting, Route, Scheme,
+    ToolSelector,
 };
 use crate::url::{Url, is_loopback};
 
@@ -131,6 +132,7 @@ fn backend(
         forward_headers: Vec::new(),
         deadlines: context.options.default_deadlines,
         era: EraSetting::Auto,
+        questions: QuestionSetting::Refuse,
     })
 }
 

@@ -41,6 +41,8 @@ pub struct BackendPlan {
     pub(crate) deadlines: Deadlines,
     /// Which era to speak, or to find out.
     pub(crate) era: EraSetting,
+    /// Whether a legacy backend's questions to modern clients park the call.
+    pub(crate) parks: bool,
     /// What was found out about it; survives reloads.
     pub(crate) memory: Arc<Memory>,
     pub(crate) metrics: BackendMetrics,

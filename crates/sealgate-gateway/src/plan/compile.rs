@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::header::HeaderValue;
 use sealgate_aws::sign::{Scope, canonical_query};
-use sealgate_config::resolved::{Backend, Credential, Endpoint, Resolved, Route};
+use sealgate_config::resolved::{Backend, Credential, Endpoint, QuestionSetting, Resolved, Route};
 
 use super::{BackendPlan, ListenerPlan, Place, Places, Plan, RoutePlan};
 use crate::backend::Eras;
@@ -120,6 +120,7 @@ fn compile_backend(
         forward_headers: backend.forward_headers.clone(),
         deadlines: backend.deadlines,
         era: backend.era,
+        parks: backend.questions == QuestionSetting::Park,
         memory: base.eras.of(memory_key(route, backend)),
         metrics: base.metrics.backend(route, &backend.name),
         health: Health::default(),
