@@ -232,7 +232,7 @@ def test_a_long_call_has_the_time_that_the_backend_was_given(endpoint, through):
     assert answers == ["let go"]
 
 
-def test_a_stream_may_last_longer_than_the_time_to_its_first_byte(endpoint, through):
+def test_a_streamed_answer_has_the_same_time_and_no_more(endpoint, through):
     behind = endpoint()
     pause = threading.Event()
 
@@ -253,6 +253,10 @@ def test_a_stream_may_last_longer_than_the_time_to_its_first_byte(endpoint, thro
         client.sendall(b"0\r\n\r\n")
 
     behind.accept = streaming
-    client = through(behind, annotations={"sealgate.dev/call-timeout": "500ms"}).opened()
+    client = through(behind, annotations={"sealgate.dev/call-timeout": "60m"}).opened()
     assert client.text("agent__echo") == "late"
     assert len(client.seen) == 5
+    hurried = through(behind, annotations={"sealgate.dev/call-timeout": "500ms"}).opened()
+    with pytest.raises(RpcError) as refused:
+        hurried.call("agent__echo")
+    assert "500 ms" in refused.value.message and hurried.seen, "what came in time was passed on"
