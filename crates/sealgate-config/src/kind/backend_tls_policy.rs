@@ -2,6 +2,7 @@
 
 use super::{ObjectReference, TlsSettings};
 use crate::read::{Field, Shape};
+use crate::resolved::TlsVersions;
 
 /// TLS for the backends that it targets.
 pub(crate) struct BackendTlsPolicy {
@@ -55,6 +56,7 @@ impl BackendTlsPolicy {
             insecure_skip_verify: false,
             server_name: Some(hostname),
             client_certificate: None,
+            versions: TlsVersions::Both,
         };
         Some(Self { targets, tls })
     }

@@ -129,8 +129,5 @@ fn read_certificates(field: &Field<'_>) -> Option<Vec<ObjectReference>> {
     let references = object.required("certificateRefs")?;
     let certificates: Vec<_> =
         references.list(1, 64).iter().filter_map(ObjectReference::secret).collect();
-    if certificates.len() > 1 {
-        references.at.warning("first-certificate", "only the first certificate is served");
-    }
     (!certificates.is_empty()).then_some(certificates)
 }

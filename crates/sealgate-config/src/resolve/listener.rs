@@ -29,7 +29,13 @@ impl<'a> Listeners<'a> {
     /// The listener of `--listen`.
     pub(super) fn main(&mut self) -> Option<usize> {
         let address = self.context.options.listen;
-        self.add(Listener { name: "main".to_owned(), address, hostname: None, tls: None })
+        self.add(Listener {
+            name: "main".to_owned(),
+            address,
+            hostname: None,
+            tls: None,
+            more_certificates: Vec::new(),
+        })
     }
 
     /// The listeners that serve a route of `namespace` with these parents.
@@ -117,19 +123,17 @@ impl<'a> Listeners<'a> {
         if let Some(index) = self.list.iter().position(|existing| existing.name == name) {
             return Some(index);
         }
-        let tls = match listener.certificates.as_ref().and_then(|list| list.first()) {
-            Some(reference) => {
-                let store = &self.context.store;
-                let from = Referrer { group: GATEWAY_API, kind: "Gateway", namespace };
-                let certificate = store.value_or_report(from, reference, "tls.crt")?;
-                let key_pem = store.value_or_report(from, reference, "tls.key")?;
-                Some(ListenerTls {
-                    certificate_pem: certificate.expose().as_bytes().to_vec(),
-                    key_pem,
-                })
-            }
-            None => None,
-        };
+        let mut certificates = Vec::new();
+        for reference in listener.certificates.iter().flatten() {
+            let store = &self.context.store;
+            let from = Referrer { group: GATEWAY_API, kind: "Gateway", namespace };
+            let certificate = store.value_or_report(from, reference, "tls.crt")?;
+            let key_pem = store.value_or_report(from, reference, "tls.key")?;
+            let certificate_pem = certificate.expose().as_bytes().to_vec();
+            certificates.push(ListenerTls { certificate_pem, key_pem });
+        }
+        let mut certificates = certificates.into_iter();
+        let (tls, more_certificates) = (certificates.next(), certificates.collect());
         let address = SocketAddr::new(self.context.options.listen.ip(), listener.port);
         let clash = self
             .list
@@ -140,7 +144,8 @@ impl<'a> Listeners<'a> {
             listener.at.error("listener-conflict", message);
             return None;
         }
-        self.add(Listener { name, address, hostname: listener.hostname.clone(), tls })
+        let hostname = listener.hostname.clone();
+        self.add(Listener { name, address, hostname, tls, more_certificates })
     }
 
     /// Adds a listener, or finds the one that already listens for the same.

@@ -3,7 +3,7 @@
 use super::Context;
 use super::store::Referrer;
 use crate::kind::{Backend, BackendReference, ENVOY_GATEWAY, GATEWAY_API, Resource, TlsSettings};
-use crate::resolved::{ClientCertificate, Roots, TlsPolicy};
+use crate::resolved::{ClientCertificate, Roots, TlsPolicy, TlsVersions};
 
 /// A policy whose server name may still be that of the backend.
 #[derive(Clone)]
@@ -12,6 +12,7 @@ pub(super) struct Tls {
     pub(super) ca: Roots,
     pub(super) insecure_skip_verify: bool,
     pub(super) client_certificate: Option<ClientCertificate>,
+    pub(super) versions: TlsVersions,
 }
 
 // === impl Tls ===
@@ -23,6 +24,7 @@ impl Tls {
         ca: Roots::System,
         insecure_skip_verify: false,
         client_certificate: None,
+        versions: TlsVersions::Both,
     };
 
     /// The TLS of a Backend: its policy's, else its own. `None` when something about it is wrong.
@@ -38,6 +40,7 @@ impl Tls {
                 // The Backend adds what a policy cannot say.
                 let own = Self::read(context, ENVOY_GATEWAY, "Backend", namespace, own)?;
                 policy.client_certificate = own.client_certificate;
+                policy.versions = own.versions;
                 Some(Some(policy))
             }
             (Some(policy), None) => Some(Some(policy)),
@@ -64,6 +67,7 @@ impl Tls {
             ca: self.ca,
             insecure_skip_verify: self.insecure_skip_verify,
             client_certificate: self.client_certificate,
+            versions: self.versions,
         }
     }
 
@@ -138,6 +142,7 @@ impl Tls {
             ca: if pem.is_empty() { Roots::System } else { Roots::Pem(pem) },
             insecure_skip_verify: settings.insecure_skip_verify,
             client_certificate,
+            versions: settings.versions,
         })
     }
 }

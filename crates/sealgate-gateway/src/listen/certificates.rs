@@ -3,10 +3,11 @@
 
 use std::sync::{Arc, LazyLock};
 
+use rustls::client::verify_server_name;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use sealgate_config::resolved::{HostPattern, ListenerTls};
 
@@ -70,10 +71,19 @@ fn read(material: &ListenerTls) -> Result<Arc<CertifiedKey>, CertificateError> {
     CertifiedKey::from_der(chain, key, &PROVIDER).map(Arc::new).map_err(CertificateError::Mismatch)
 }
 
+/// Whether a certificate carries a name.
+fn is_for(key: &CertifiedKey, name: &str) -> bool {
+    let Ok(name) = ServerName::try_from(name) else { return false };
+    key.end_entity_cert()
+        .and_then(ParsedCertificate::try_from)
+        .is_ok_and(|certificate| verify_server_name(&certificate, &name).is_ok())
+}
+
 // === impl ByHost ===
 
 impl ResolvesServerCert for ByHost {
-    /// An exact host before a wildcard, a wildcard before the certificate for all.
+    /// An exact host before a wildcard, a wildcard before the certificates for all; of several
+    /// for one host the one that carries the name, else the first.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name().unwrap_or_default();
         let rank = |host: &Option<HostPattern>| match host {
@@ -84,7 +94,7 @@ impl ResolvesServerCert for ByHost {
         self.0
             .iter()
             .filter(|(host, _)| host.as_ref().is_none_or(|pattern| pattern.matches(name)))
-            .min_by_key(|(host, _)| rank(host))
+            .min_by_key(|(host, key)| (rank(host), !is_for(key, name)))
             .map(|(_, key)| Arc::clone(key))
     }
 }

@@ -52,7 +52,9 @@ impl ListenerSpec {
             specs[at].certificates.extend(
                 listener
                     .tls
-                    .clone()
+                    .iter()
+                    .chain(&listener.more_certificates)
+                    .cloned()
                     .map(|material| Certificate { host: listener.hostname.clone(), material }),
             );
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use sealgate_aws::Secret;
-use sealgate_config::resolved::{Address, Backend, Roots, Scheme};
+use sealgate_config::resolved::{Address, Backend, Roots, Scheme, TlsVersions};
 
 use super::tls::{TlsConfigs, TlsSetup};
 
@@ -30,6 +30,8 @@ pub struct TlsSpec {
     pub trust: Trust,
     /// What to present when the server asks.
     pub client: Option<ClientIdentity>,
+    /// Which versions may be agreed on.
+    pub versions: TlsVersions,
 }
 
 /// Whose certificates are accepted.
@@ -111,6 +113,7 @@ impl From<&Backend> for OriginSpec {
                 server_name: host_of(&via.authority).to_owned(),
                 trust: Trust::System,
                 client: None,
+                versions: TlsVersions::Both,
             });
             return Self { connect: vec![via.address.clone()], tls };
         }
@@ -128,6 +131,7 @@ impl From<&Backend> for OriginSpec {
                     certificates: client.certificate_pem.clone(),
                     key: client.key_pem.clone(),
                 }),
+                versions: policy.versions,
             }),
         }
     }

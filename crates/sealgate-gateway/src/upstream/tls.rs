@@ -10,7 +10,11 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, RootCertStore, SupportedProtocolVersion,
+};
+use sealgate_config::resolved::TlsVersions;
 
 use super::error::TlsFailure;
 use super::origin::{ClientIdentity, OriginError, TlsSpec, Trust};
@@ -29,7 +33,7 @@ pub(super) struct TlsConfigs {
     provider: OnceLock<Arc<CryptoProvider>>,
 }
 
-type PolicyKey = (Trust, Option<ClientIdentity>);
+type PolicyKey = (Trust, Option<ClientIdentity>, TlsVersions);
 
 /// Everything but the server name.
 struct Policy {
@@ -37,6 +41,7 @@ struct Policy {
     /// `None` asks the operating system.
     verifier: Option<Arc<dyn ServerCertVerifier>>,
     client: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    versions: Vec<&'static SupportedProtocolVersion>,
     config: OnceLock<Result<Arc<ClientConfig>, TlsFailure>>,
 }
 
@@ -57,7 +62,7 @@ impl TlsConfigs {
         let server_name = ServerName::try_from(spec.server_name.clone())
             .map_err(|_| OriginError::ServerName(spec.server_name.clone()))?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (spec.trust.clone(), spec.client.clone());
+        let key = (spec.trust.clone(), spec.client.clone(), spec.versions);
         if let Some(policy) = known.get(&key).and_then(Weak::upgrade) {
             return Ok(TlsSetup { server_name, policy });
         }
@@ -81,7 +86,12 @@ impl TlsConfigs {
             rustls::sign::CertifiedKey::from_der(chain.clone(), key.clone_key(), &provider)
                 .map_err(|error| OriginError::ClientCertificate(error.to_string()))?;
         }
-        Ok(Policy { provider, verifier, client, config: OnceLock::new() })
+        let versions = match spec.versions {
+            TlsVersions::Both => vec![&TLS13, &TLS12],
+            TlsVersions::Only12 => vec![&TLS12],
+            TlsVersions::Only13 => vec![&TLS13],
+        };
+        Ok(Policy { provider, verifier, client, versions, config: OnceLock::new() })
     }
 }
 
@@ -133,7 +143,7 @@ impl Policy {
             ),
         };
         let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(&self.versions)
             .map_err(setup)?
             .dangerous()
             .with_custom_certificate_verifier(verifier);

@@ -36,6 +36,7 @@ impl Inside {
                 address: unbound,
                 hostname: None,
                 tls: None,
+                more_certificates: Vec::new(),
             }],
             ..Resolved::default()
         };

@@ -178,6 +178,7 @@ fn listeners_that_share_an_address_are_bound_once() {
         address: address.parse().unwrap(),
         hostname: host.map(HostPattern::parse),
         tls: None,
+        more_certificates: Vec::new(),
     };
     let specs = ListenerSpec::group(&[
         listener("one", "127.0.0.1:80", Some("a.test")),

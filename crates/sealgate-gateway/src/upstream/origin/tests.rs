@@ -9,7 +9,12 @@ fn tls(spec: OriginSpec, tls: TlsSpec) -> OriginSpec {
 }
 
 fn system(server_name: &str) -> TlsSpec {
-    TlsSpec { server_name: server_name.to_owned(), trust: Trust::System, client: None }
+    TlsSpec {
+        server_name: server_name.to_owned(),
+        trust: Trust::System,
+        client: None,
+        versions: sealgate_config::resolved::TlsVersions::Both,
+    }
 }
 
 #[test]

@@ -34,7 +34,12 @@ fn trusting(authority: &Authority) -> Trust {
 fn client(peer: &Peer, server_name: &str, trust: Trust, client: Option<ClientIdentity>) -> Client {
     Client::with(OriginSpec {
         connect: vec![Address::Ip(peer.address)],
-        tls: Some(TlsSpec { server_name: server_name.to_owned(), trust, client }),
+        tls: Some(TlsSpec {
+            server_name: server_name.to_owned(),
+            trust,
+            client,
+            versions: sealgate_config::resolved::TlsVersions::Both,
+        }),
     })
 }
 
