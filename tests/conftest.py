@@ -45,4 +45,5 @@ def _module_wide(start):
 
 everything = _module_wide(servers.everything)
 notes = _module_wide(servers.notes)
+slate = _module_wide(servers.slate)
 clock = _module_wide(servers.clock)

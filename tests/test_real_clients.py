@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 
+import fastmcp
 import pytest
 from mcp import Client
 
@@ -12,6 +13,8 @@ from kit.aws_identity import SECOND
 from kit.sigv4_front import SigV4Front
 
 CALL = ("signed__get-sum", {"a": 20, "b": 22})
+DOCUMENT = "demo://resource/static/document/architecture.md"
+INSPECTOR = servers.MODULES / "@modelcontextprotocol/inspector/clients/launcher/build/index.js"
 ANSWER = "The sum of 20 and 22 is 42."
 
 
@@ -68,15 +71,109 @@ def test_the_typescript_sdks(running, front, script):
 
 
 def test_the_inspector_s_command_line(running, front):
-    launcher = servers.MODULES / "@modelcontextprotocol/inspector/clients/launcher/build/index.js"
     target = ["--cli", running.url(), "--transport", "http", "--format", "json", "-q"]
-    listed = node(launcher, *target, "--method", "tools/list")
+    listed = node(INSPECTOR, *target, "--method", "tools/list")
     assert_all_three([tool["name"] for tool in find(listed, "tools")])
     called = node(
-        launcher, *target, "--method", "tools/call", "--tool-name", CALL[0], "--tool-args-json", json.dumps(CALL[1])
+        INSPECTOR, *target, "--method", "tools/call", "--tool-name", CALL[0], "--tool-args-json", json.dumps(CALL[1])
     )
     assert find(called, "content")[0]["text"] == ANSWER
     assert front.refused == []
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+def test_fastmcp_as_a_client(running, front, mode):
+    async def use():
+        async with fastmcp.Client(running.url(), mode=mode) as client:
+            tools = await client.list_tools()
+            result = await client.call_tool(*CALL)
+            return [tool.name for tool in tools], result.content[0].text
+
+    names, text = asyncio.run(asyncio.wait_for(use(), 30))
+    assert_all_three(names)
+    assert text == ANSWER
+    assert front.refused == []
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "aggregated"])
+def test_fastmcp_as_a_backend(gateway, slate, notes, clock, beside, mode, tmp_path):
+    gate = gateway(one_or_three(tmp_path, "slate", slate, [notes, clock] if beside else []))
+
+    async def use():
+        async with fastmcp.Client(gate.url(), mode=mode) as client:
+            names = {tool.name for tool in await client.list_tools()}
+            total = await client.call_tool("slate__add", {"a": 40, "b": 2})
+            await client.call_tool("slate__write_line", {"text": "through the gateway"})
+            lines = await client.read_resource("slate://lines")
+            prompt = await client.get_prompt("slate__summarize", {"topic": "signing"})
+            return names, total, lines[0].text, prompt.messages[0].content.text
+
+    names, total, text, prompt = asyncio.run(asyncio.wait_for(use(), 30))
+    assert {"slate__add", "slate__write_line"} <= names
+    assert len({name.split("__")[0] for name in names}) == (3 if beside else 1)
+    assert total.content[0].text == "42" and total.structured_content == {"result": 42}
+    assert "through the gateway" in text
+    assert prompt == "Summarize what the slate says of signing."
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "aggregated"])
+def test_server_everything_as_a_backend(gateway, everything, notes, clock, beside, tmp_path):
+    gate = gateway(one_or_three(tmp_path, "all", everything, [notes, clock] if beside else []))
+
+    async def use():
+        async with Client(gate.url(), mode="legacy") as client:
+            names = {tool.name for tool in (await client.list_tools()).tools}
+            total = await client.call_tool("all__get-sum", {"a": 20, "b": 22})
+            prompts = {prompt.name for prompt in (await client.list_prompts()).prompts}
+            prompt = await client.get_prompt("all__simple-prompt")
+            uris = [str(one.uri) for one in (await client.list_resources()).resources]
+            read = await client.read_resource(DOCUMENT)
+            return names, total.content[0].text, prompts, prompt.messages, uris, read.contents[0].text
+
+    names, total, prompts, messages, uris, document = asyncio.run(asyncio.wait_for(use(), 30))
+    assert total == ANSWER
+    assert len({name.split("__")[0] for name in names}) == (3 if beside else 1)
+    assert "all__simple-prompt" in prompts and messages
+    assert DOCUMENT in uris and "Architecture" in document
+
+
+@pytest.fixture(scope="module")
+def both_eras():
+    server = servers.conformance()
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("pinned", ["legacy", "modern", None])
+@pytest.mark.parametrize("era", ["legacy", "auto", "modern"])
+def test_the_inspector_in_each_era(gateway, both_eras, era, pinned, tmp_path):
+    annotations = {"sealgate.dev/era": pinned} if pinned else None
+    source = resources.write(
+        tmp_path / "route.yaml",
+        resources.backend("both", both_eras.port, annotations=annotations),
+        resources.route("eras", resources.reference("both")),
+    )
+    target = ["--cli", gateway(source).url(), "--transport", "http", "--protocol-era", era]
+    target += ["--format", "json", "-q", "--method"]
+    listed = node(INSPECTOR, *target, "tools/list")
+    assert "both__test_simple_text" in [tool["name"] for tool in find(listed, "tools")]
+    called = node(INSPECTOR, *target, "tools/call", "--tool-name", "both__test_simple_text")
+    assert find(called, "content")[0]["text"] == "This is a simple text response for testing."
+    read = node(INSPECTOR, *target, "resources/read", "--uri", "test://static-text")
+    assert find(read, "contents")[0]["uri"] == "test://static-text"
+    prompt = node(INSPECTOR, *target, "prompts/get", "--prompt-name", "both__test_simple_prompt")
+    assert find(prompt, "messages")
+
+
+def one_or_three(folder, name, server, beside):
+    """A route over `server`, and over whatever stands beside it."""
+    found = {name: server, **{f"other{index}": other for index, other in enumerate(beside)}}
+    return resources.write(
+        folder / "route.yaml",
+        *(resources.backend(each, its.port) for each, its in found.items()),
+        resources.route("real", *map(resources.reference, found)),
+    )
 
 
 def node(*argv):

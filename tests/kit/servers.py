@@ -60,6 +60,12 @@ def notes():
     return Server([sys.executable, FIXTURES / "notes.py", port], port)
 
 
+def slate():
+    """A server on fastmcp."""
+    port = free_port()
+    return Server([sys.executable, FIXTURES / "slate.py", port], port)
+
+
 def clock():
     """A server on the second TypeScript SDK."""
     port = free_port()
