@@ -20,6 +20,9 @@ use sealgate_mcp::session::SessionFault;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
+    /// An answer could not become part of a batch's.
+    #[error("the answer could not be put in the batch: {0}")]
+    AnswerLost(String),
     /// Every backend that was asked failed.
     #[error("no backend of this route answered {method}: {}", summary(failures))]
     AllBackendsFailed {
@@ -118,6 +121,7 @@ impl Failure {
         use http::StatusCode as S;
         match self {
             Self::AllBackendsFailed { .. }
+            | Self::AnswerLost(_)
             | Self::Backend(_)
             | Self::InvalidParams(_)
             | Self::NeedsSession { .. }
@@ -141,7 +145,7 @@ impl Failure {
     /// JSON-RPC error code (JSON-RPC 2.0 section 5.1; MCP adds its own below -32000).
     pub fn code(&self) -> i64 {
         match self {
-            Self::AllBackendsFailed { .. } => code::INTERNAL_ERROR,
+            Self::AllBackendsFailed { .. } | Self::AnswerLost(_) => code::INTERNAL_ERROR,
             Self::Backend(failure) => failure.error.code(),
             Self::InvalidParams(_) | Self::UnknownName { .. } => code::INVALID_PARAMS,
             Self::Malformed(malformed) => malformed.code(),
@@ -157,6 +161,7 @@ impl Failure {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::AllBackendsFailed { .. } => "all_backends_failed",
+            Self::AnswerLost(_) => "answer_lost",
             Self::Backend(failure) => failure.error.reason(),
             Self::BodyBroken => "body_broken",
             Self::BodySlow(_) => "body_slow",
@@ -194,6 +199,7 @@ impl Failure {
             Self::AllBackendsFailed { .. } => {
                 "data.backends says what failed for each; /readyz?verbose shows their state"
             }
+            Self::AnswerLost(_) => "send this request outside a batch",
             Self::BodyTooLarge(_) => "send less, or raise --max-body-bytes",
             Self::HostRefused(_) => {
                 "use localhost, 127.0.0.1 or [::1], or list the name in the route's hostnames"

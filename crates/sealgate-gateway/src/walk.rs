@@ -1,12 +1,14 @@
 //! Enters: an HTTP request on a listener. Leaves: its HTTP response. The rooms, in the order in
 //! which a request walks through them.
 
+mod batch;
 mod record;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{Method as Verb, Request, Response};
+use bytes::Bytes;
+use http::{HeaderMap, Method as Verb, Request, Response};
 use hyper::body::Incoming;
 use sealgate_mcp::envelope::Kind;
 
@@ -89,7 +91,20 @@ impl Worker {
             Ok(body) => body,
             Err(failure) => return fail(&failure, None, record),
         };
-        let received = match receive::message(&head.headers, &body, route) {
+        if batch::is_batch(&body) {
+            return Box::pin(self.batch(route, head, &body, record)).await;
+        }
+        self.message(route, &head.headers, &body, record).await
+    }
+
+    async fn message(
+        &self,
+        route: &Arc<RoutePlan>,
+        headers: &HeaderMap,
+        body: &Bytes,
+        record: &mut Record,
+    ) -> Response<ReplyBody> {
+        let received = match receive::message(headers, body, route) {
             Ok(received) => received,
             Err(failure) => {
                 let id = match &failure {

@@ -73,6 +73,20 @@ impl Record {
         self.method = received.message.method.as_deref().map(Into::into);
     }
 
+    /// The request is a batch, of so many bytes; its messages have records of their own.
+    pub(super) fn batch(&mut self, bytes: usize) {
+        self.bytes_in = bytes as u64;
+        self.operation = Operation::OTHER;
+        self.method = Some("batch".into());
+    }
+
+    /// A record of one message of the batch.
+    pub(super) fn part(&self) -> Self {
+        let mut part = Self::begin(&self.log, self.client, &self.http);
+        part.route.clone_from(&self.route);
+        part
+    }
+
     pub(super) fn failed(&mut self, failure: &Failure) {
         self.error = Some(failure.reason());
         self.outcome = match failure {
