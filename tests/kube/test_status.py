@@ -200,3 +200,17 @@ def test_a_rival_writer_is_given_way(api, namespace, edge, port, start, between,
         api.call("PATCH", f"{api.path(route, 'contested')}/status", rival, "application/merge-patch+json")
         threading.Event().wait(0.05)
     assert between.count("PATCH", "mcproutes/contested") <= 8
+
+
+def test_credentials_that_cannot_be_fetched_are_told_at_the_route(api, running, namespace, tools):
+    """No credentials anywhere: the default chain finds nothing in this process."""
+    signed = resources.reference("signed", security=resources.aws("us-east-1", "bedrock-agentcore"))
+    route = within(namespace, resources.route("first", resources.reference("tools"), signed))
+    api.apply(within(namespace, resources.backend("tools", tools.port)),
+              within(namespace, resources.backend("signed", tools.port, hostname="bedrock-agentcore.us-east-1.amazonaws.com")),
+              route)
+    condition = api.condition(route, "ResolvedRefs", "False", parent=0)
+    assert condition["reason"] == "IdentityNotResolved"
+    assert condition["message"].startswith("spec.backendRefs[1]: the AWS credentials cannot be fetched")
+    assert api.condition(route, "Programmed", "True", parent=0)
+    assert running.opened().call("tools__echo")

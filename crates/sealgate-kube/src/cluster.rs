@@ -14,7 +14,7 @@ use crate::facts::Parent;
 use crate::kind::Kind;
 use crate::lease::{self, Election};
 use crate::object::{Key, Object};
-use crate::status::{Report, Writer};
+use crate::status::{Report, Trouble, Writer};
 use crate::watch::{Change, News};
 use crate::watches::{State, Watches, wanted};
 use crate::{endpoint, keep};
@@ -157,9 +157,15 @@ impl Cluster {
         }
     }
 
-    /// Takes what came of a load: `refused` are ports that could not be listened on, and why.
-    pub fn report(&mut self, outcome: &Outcome, refused: &BTreeMap<u16, String>) {
-        self.report = Some(Report::new(outcome, refused));
+    /// Takes what came of a load: `refused` are ports that could not be listened on, and why;
+    /// `troubles` are backends whose credentials cannot be fetched at the moment.
+    pub fn report(
+        &mut self,
+        outcome: &Outcome,
+        refused: &BTreeMap<u16, String>,
+        troubles: &[Trouble],
+    ) {
+        self.report = Some(Report::new(outcome, refused, troubles));
         self.status_changed = true;
     }
 

@@ -20,6 +20,7 @@ mod watches;
 pub use cluster::{Cluster, Settings};
 pub use kube::Client;
 pub use lease::Election;
+pub use status::Trouble;
 
 /// Connects as `KUBECONFIG` or `~/.kube/config` says, or as a pod does.
 ///

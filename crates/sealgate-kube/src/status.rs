@@ -17,6 +17,17 @@ use crate::object::{Key, Object};
 use condition::Stamp;
 pub(crate) use write::Writer;
 
+/// Something about a backend that no resource tells: credentials that cannot be fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// `namespace/name` of the route.
+    pub route: String,
+    /// The name of its backend.
+    pub backend: String,
+    /// What is wrong, for people.
+    pub message: String,
+}
+
 /// What came of a load, as far as status tells it.
 pub(crate) struct Report {
     /// Errors by the resource that they are about.
@@ -27,6 +38,8 @@ pub(crate) struct Report {
     backends: HashMap<String, usize>,
     /// Ports that could not be listened on, and why.
     refused: BTreeMap<u16, String>,
+    /// Backends without credentials.
+    troubles: Vec<Trouble>,
 }
 
 /// A status to write.
@@ -46,7 +59,11 @@ const REFERENCE: [&str; 4] =
 // === impl Report ===
 
 impl Report {
-    pub(crate) fn new(outcome: &Outcome, refused: &BTreeMap<u16, String>) -> Self {
+    pub(crate) fn new(
+        outcome: &Outcome,
+        refused: &BTreeMap<u16, String>,
+        troubles: &[Trouble],
+    ) -> Self {
         let mut errors: HashMap<String, Vec<Finding>> = HashMap::new();
         for finding in &outcome.findings {
             if finding.severity == Severity::Error
@@ -64,6 +81,7 @@ impl Report {
                 .map(|route| (route.name.clone(), route.backends.len()))
                 .collect(),
             refused: refused.clone(),
+            troubles: troubles.to_vec(),
         }
     }
 

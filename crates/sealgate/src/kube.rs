@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sealgate_config::resolved::Credential;
 use sealgate_config::{Finding, Options, Outcome};
 use sealgate_gateway::observe::ReloadResult;
-use sealgate_kube::{Cluster, Election, Settings};
+use sealgate_kube::{Cluster, Election, Settings, Trouble};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::KubeArguments;
@@ -18,7 +19,18 @@ use crate::server::{self, Server};
 struct Running {
     outcome: Outcome,
     refused: BTreeMap<u16, String>,
+    identities: Vec<Unresolved>,
 }
+
+/// A backend whose credentials cannot be fetched.
+struct Unresolved {
+    trouble: Trouble,
+    /// What kind of error it is; its words may differ from one attempt to the next.
+    code: &'static str,
+}
+
+/// How often identities are looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Serves until a signal says stop. 0 after a clean drain, 1 when it could not start.
 pub(crate) fn kube(arguments: &KubeArguments) -> ExitCode {
@@ -46,6 +58,12 @@ async fn serve(arguments: &KubeArguments) -> Result<(), Box<dyn std::error::Erro
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             () = change => {}
+            () = tokio::time::sleep(LOOK), if running.is_some() => {
+                if let Some(running) = &mut running {
+                    look_at_identities(&mut cluster, &server, running);
+                }
+                continue;
+            }
         }
         let first = running.is_none();
         let next =
@@ -95,8 +113,50 @@ async fn reload(
     } else {
         running.refused
     };
-    cluster.report(&outcome, &refused);
-    Running { outcome, refused }
+    let identities = unresolved(server, &outcome);
+    cluster.report(&outcome, &refused, &troubles(&identities));
+    Running { outcome, refused, identities }
+}
+
+/// Tells the cluster when the credentials of a backend can no longer be fetched, or can again.
+fn look_at_identities(cluster: &mut Cluster, server: &Server, running: &mut Running) {
+    let found = unresolved(server, &running.outcome);
+    if !found.iter().map(Unresolved::kind).eq(running.identities.iter().map(Unresolved::kind)) {
+        cluster.report(&running.outcome, &running.refused, &troubles(&found));
+        running.identities = found;
+    }
+}
+
+fn unresolved(server: &Server, outcome: &Outcome) -> Vec<Unresolved> {
+    let identities = server.gateway.identities().all();
+    let failed: Vec<_> = identities
+        .iter()
+        .filter_map(|identity| Some((identity, identity.status().last_error?)))
+        .collect();
+    let mut found = Vec::new();
+    if failed.is_empty() {
+        return found;
+    }
+    for route in &outcome.resolved.routes {
+        for backend in &route.backends {
+            let Credential::Aws { identity: spec, .. } = &backend.credential else { continue };
+            let Some((_, error)) = failed.iter().find(|(identity, _)| identity.spec() == spec)
+            else {
+                continue;
+            };
+            let trouble = Trouble {
+                route: route.name.clone(),
+                backend: backend.name.clone(),
+                message: format!("the AWS credentials cannot be fetched: {error}"),
+            };
+            found.push(Unresolved { trouble, code: error.code() });
+        }
+    }
+    found
+}
+
+fn troubles(identities: &[Unresolved]) -> Vec<Trouble> {
+    identities.iter().map(|one| one.trouble.clone()).collect()
 }
 
 fn settings(arguments: &KubeArguments) -> Settings {
@@ -125,5 +185,14 @@ fn options(arguments: &KubeArguments) -> Options {
         // An object of the cluster must not read the variables of this process.
         environment: Arc::new(|_| None),
         ..Options::default()
+    }
+}
+
+// === impl Unresolved ===
+
+impl Unresolved {
+    /// What it is, but for the words.
+    fn kind(&self) -> (&str, &str, &'static str) {
+        (&self.trouble.route, &self.trouble.backend, self.code)
     }
 }

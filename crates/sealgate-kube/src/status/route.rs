@@ -15,6 +15,8 @@ use crate::object::{Key, Object};
 
 /// The errors of one route, told apart.
 struct Errors<'a> {
+    /// Backends without credentials.
+    identities: Vec<String>,
     /// References that lead nowhere, or may not lead.
     references: Vec<&'a Finding>,
     /// Values that cannot be used.
@@ -32,8 +34,9 @@ pub(super) fn status(
     stamp: &Stamp,
     attached: &mut HashMap<(Key, String), u64>,
 ) -> Option<Value> {
-    let errors = Errors::of(report.errors_of(&key.label()));
     let name = format!("{}/{}", key.namespace, key.name);
+    let mut errors = Errors::of(report.errors_of(&key.label()));
+    errors.identities = identities(report, &name, object);
     let served = report.served.contains(&name);
     let all = report.backends.get(&name).is_some_and(|count| *count >= object.facts.backends.len());
     let old = &object.status;
@@ -108,9 +111,16 @@ fn accepted(report: &Report, errors: &Errors<'_>, served: bool) -> Condition {
 fn shared(report: &Report, errors: &Errors<'_>, served: bool, all: bool) -> Vec<Condition> {
     let references = errors.references.iter().copied();
     let mut conditions = vec![match errors.references.first() {
-        None => Condition::holds("ResolvedRefs", "ResolvedRefs", "every reference is resolved"),
+        None if errors.identities.is_empty() => {
+            Condition::holds("ResolvedRefs", "ResolvedRefs", "every reference is resolved")
+        }
+        None => {
+            Condition::fails("ResolvedRefs", "IdentityNotResolved", errors.identities.join("; "))
+        }
         Some(first) => {
-            Condition::fails("ResolvedRefs", unresolved(first), report.tell_all(references))
+            let mut texts = vec![report.tell_all(references)];
+            texts.extend(errors.identities.iter().cloned());
+            Condition::fails("ResolvedRefs", unresolved(first), texts.join("; "))
         }
     }];
     conditions.push(if served {
@@ -133,6 +143,16 @@ fn shared(report: &Report, errors: &Errors<'_>, served: bool, all: bool) -> Vec<
         ));
     }
     conditions
+}
+
+/// What is said of backends whose credentials cannot be fetched.
+fn identities(report: &Report, route: &str, object: &Object) -> Vec<String> {
+    let own = report.troubles.iter().filter(|trouble| trouble.route == route);
+    own.filter_map(|trouble| {
+        let index = object.facts.backends.iter().position(|name| *name == trouble.backend)?;
+        Some(format!("spec.backendRefs[{index}]: {}", trouble.message))
+    })
+    .collect()
 }
 
 /// The reason of the Gateway API for a reference that is not resolved.
@@ -190,7 +210,8 @@ fn at(finding: &Finding, path: &str) -> bool {
 
 impl<'a> Errors<'a> {
     fn of(findings: &'a [Finding]) -> Self {
-        let mut errors = Self { references: vec![], values: vec![], parents: vec![] };
+        let mut errors =
+            Self { identities: vec![], references: vec![], values: vec![], parents: vec![] };
         // That nothing is left says nothing where what is wrong is said.
         let consequence = |finding: &&Finding| finding.code == "route-left-out";
         let only = findings.iter().all(|finding| consequence(&finding));
