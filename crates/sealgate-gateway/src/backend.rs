@@ -20,7 +20,7 @@ pub(crate) use answer::{Opened, collect, from_error_object};
 pub(crate) use era::{Eras, Memory, Spoken};
 pub(crate) use health::Health;
 pub(crate) use own::Speaker;
-pub(crate) use pooled::{Lease, Listening, Pooled};
+pub(crate) use pooled::{Cancelling, Lease, Listening, Pooled};
 pub(crate) use reopen::{Reopen, Reopened};
 pub(crate) use schemas::{callable_tools, may_be_uncallable};
 pub(crate) use to_legacy::{FromLegacy, Refusal, across_eras};

@@ -16,6 +16,7 @@ use crate::identities::Identities;
 use crate::in_flight::InFlight;
 use crate::observe::Metrics;
 use crate::plan::{Foundation, Plan};
+use crate::reply::Parked;
 use crate::session::{Bridged, Ended, Openings};
 use crate::upstream::Origins;
 
@@ -42,6 +43,7 @@ pub struct Gateway {
     pub(crate) reopened: Reopened,
     pub(crate) pooled: Pooled,
     pub(crate) bridged: Arc<Bridged>,
+    pub(crate) parked: Parked,
     pub(crate) ended: Ended,
     pub(crate) openings: Arc<Openings>,
     /// What reloads change, for open streams.
@@ -78,6 +80,7 @@ impl Gateway {
             reopened: Reopened::default(),
             pooled: Pooled::default(),
             bridged: Arc::default(),
+            parked: Parked::default(),
             ended: Ended::default(),
             openings: Arc::default(),
             changes: Changes::default(),

@@ -11,6 +11,7 @@ mod hearing;
 mod marks;
 mod pump;
 mod reading;
+mod parked;
 mod relay;
 pub(crate) mod request_id;
 
@@ -22,6 +23,7 @@ pub(crate) use hearing::Hearing;
 pub(crate) use marks::{Marks, Place};
 pub(crate) use pump::{Mark, Pump};
 pub(crate) use reading::{Reading, Told};
+pub(crate) use parked::Parked;
 pub(crate) use relay::Relay;
 
 use std::pin::Pin;

@@ -6,7 +6,7 @@
 mod lease;
 mod news;
 
-pub(crate) use lease::Lease;
+pub(crate) use lease::{Cancelling, Lease};
 pub(crate) use news::{Listening, News};
 
 use std::collections::HashMap;

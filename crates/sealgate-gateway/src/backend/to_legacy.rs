@@ -162,6 +162,18 @@ impl FromLegacy {
         }
     }
 
+    /// Whether the client can be asked this at the end of the call instead of in its middle.
+    pub(crate) fn may_ask(&self, question: &str) -> bool {
+        let capability = match Method::parse(question) {
+            Method::SamplingCreateMessage => "sampling",
+            Method::ElicitationCreate => "elicitation",
+            Method::RootsList => "roots",
+            _ => return false,
+        };
+        Method::parse(&self.method).allows_input_required()
+            && Object::parse(&self.capabilities).is_ok_and(|all| all.get(capability).is_some())
+    }
+
     /// Answers a question that needs the client in the middle of a call: no modern client can be
     /// asked there.
     pub(crate) fn refuse(&self, id: &str, method: &str, backend: &str) -> Refusal {

@@ -2,6 +2,7 @@
 //! says, as the client understands it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sealgate_config::resolved::EraSetting;
@@ -12,10 +13,16 @@ use sealgate_mcp::rpc_error::RpcError;
 use sealgate_mcp::splice::Splice;
 
 use super::edited::Edited;
+use super::parked::{Parked, Question, Resumed, Waiting};
 use super::{Ending, Hearing, Voice};
-use crate::backend::{Exchange, FromLegacy, Lease, Refusal, callable_tools, may_be_uncallable};
+use crate::backend::{
+    Cancelling, Exchange, FromLegacy, Lease, Refusal, callable_tools, may_be_uncallable,
+};
 use crate::fail::{self, BackendError};
 use crate::gateway::Gateway;
+
+/// Questions that come within this time are asked together.
+const TOGETHER: Duration = Duration::from_millis(50);
 
 /// One request on its way to one backend and back.
 pub(crate) struct Conversation {
@@ -28,6 +35,10 @@ pub(crate) struct Conversation {
     pub(crate) lists_tools: bool,
     /// Whether a refused version is the client's to know: else the era is found out again.
     pub(crate) is_last: bool,
+    /// What a parked call is bound to; `None` where calls are not parked.
+    pub(crate) bind: Option<Box<[u8]>>,
+    /// The call that this one goes on with.
+    pub(crate) resumed: Option<Box<Resumed>>,
 }
 
 /// How the backend's words become the client's.
@@ -58,6 +69,9 @@ pub(crate) enum Said {
 impl Conversation {
     /// Sends the request and tells the answer.
     pub(crate) async fn run(mut self, voice: Voice) -> Result<Ending, BackendError> {
+        if let Some(resumed) = self.resumed.take() {
+            return self.resume(*resumed, voice).await;
+        }
         let mut cancelling = None;
         let opened = match &mut self.rules {
             Rules::Same(exchange) => exchange.open(self.body.clone()).await,
@@ -93,9 +107,44 @@ impl Conversation {
             }
             return Ok(Ending::Streamed(Box::new(Edited::begin(editor, first, *body)?)));
         }
+        self.hear(hearing, cancelling, voice).await
+    }
+
+    /// Goes on with a call that was parked.
+    async fn resume(self, resumed: Resumed, voice: Voice) -> Result<Ending, BackendError> {
+        let Resumed { hearing, cancelling, questions, answers } = resumed;
+        let (Some(answers), Rules::Across(lease, _)) = (answers, &self.rules) else {
+            // Something is missing: it is asked again.
+            return self.park(hearing, cancelling, questions);
+        };
+        for answer in answers {
+            lease.exchange().tell(answer.into()).await?;
+        }
+        self.hear(hearing, cancelling, voice).await
+    }
+
+    async fn hear(
+        self,
+        mut hearing: Hearing,
+        mut cancelling: Option<Cancelling>,
+        voice: Voice,
+    ) -> Result<Ending, BackendError> {
+        let mut questions: Vec<Question> = Vec::new();
         let ending = loop {
-            match self.read(&hearing.next().await?)? {
+            let next = match questions.is_empty() {
+                true => hearing.next().await,
+                // A backend that asks several things does so at once.
+                false => match tokio::time::timeout(TOGETHER, hearing.next()).await {
+                    Ok(next) => next,
+                    Err(_) => return self.park(hearing, cancelling, questions),
+                },
+            };
+            let message = next?;
+            match self.read(&message)? {
                 Said::Answer(message, code) => break Ending::Message(message, code),
+                Said::Asked { method, .. } if self.may_park(&method) => {
+                    questions.extend(Question::read(&message));
+                }
                 Said::Asked { id, method } => {
                     if let Some(ending) = self.refuse(&id, &method) {
                         // The backend runs on without an answer: it is told to stop.
@@ -113,6 +162,27 @@ impl Conversation {
             cancelling.answered();
         }
         Ok(ending)
+    }
+
+    /// Whether a question of this kind lets the call wait for its client.
+    fn may_park(&self, question: &str) -> bool {
+        let Rules::Across(_, rules) = &self.rules else { return false };
+        self.bind.is_some() && rules.may_ask(question)
+    }
+
+    /// Lets the call wait for its client's answers.
+    fn park(
+        self,
+        hearing: Hearing,
+        cancelling: Option<Cancelling>,
+        questions: Vec<Question>,
+    ) -> Result<Ending, BackendError> {
+        let gateway = Arc::clone(&self.gateway);
+        let waiting = Waiting { conversation: self, hearing, cancelling, questions };
+        match Parked::park(&gateway, waiting) {
+            Ok(message) => Ok(Ending::Message(message, None)),
+            Err(_) => Err(BackendError::AsksTooMuch),
+        }
     }
 
     /// The same for who waits for the answer and nothing else, however large it is.

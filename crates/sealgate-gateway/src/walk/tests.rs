@@ -4,6 +4,7 @@ mod legacy_to_modern;
 mod listening;
 mod modern_to_legacy;
 mod modern_to_modern;
+mod parking;
 mod probing;
 mod rules;
 

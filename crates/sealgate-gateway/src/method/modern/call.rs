@@ -17,7 +17,7 @@ use crate::authorize::Target;
 use crate::backend::{FromLegacy, Speaker};
 use crate::fail::{BackendError, Failure};
 use crate::receive;
-use crate::reply::{Conversation, Ending, Front, ReplyBody, Rules};
+use crate::reply::{Conversation, Ending, Front, Parked, ReplyBody, Rules};
 use crate::seal::Mirror;
 
 /// A part of the request that the backend knows under another name.
@@ -172,6 +172,7 @@ async fn prepare(
         splice.replace(place.clone(), name.into_bytes());
     }
     let body = splice.finish();
+    let mut received_bind = None;
     let (rules, body) = match call.reach(index).await.map_err(named)? {
         Reached::Modern(exchange) => {
             let target = received.message.target().ok().flatten();
@@ -191,6 +192,17 @@ async fn prepare(
                 let method = method.as_str().to_owned();
                 return Err(Failure::Modern(ModernFault::Method(method)));
             }
+            let bind = backend.parks.then(|| bind(call, backend.tag));
+            let params = received.message.params.as_ref();
+            if let (Some(bind), Some(params)) = (&bind, params)
+                && let Some(state) = &params.request_state
+            {
+                let waiting = Parked::resume(gateway, bind, &state.value).ok_or_else(|| {
+                    let text = "requestState is of no call that waits here; call without it";
+                    Failure::InvalidParams(text.to_owned())
+                })?;
+                return Ok(waiting.go_on(call.id(), params.input_responses));
+            }
             parameters::check(call, &mut lease).await?;
             let speaker = Speaker::of_meta(received.message.meta());
             let rules = FromLegacy::new(&received.message, &speaker);
@@ -199,6 +211,7 @@ async fn prepare(
                 // Cannot be: it is a good message with two good parts replaced.
                 Err(malformed) => return Err(Failure::Malformed(malformed)),
             };
+            received_bind = bind;
             (Rules::Across(*lease, rules), body)
         }
     };
@@ -210,5 +223,30 @@ async fn prepare(
         rules,
         lists_tools: received.method() == Some(Method::ToolsList),
         is_last: true,
+        bind: received_bind,
+        resumed: None,
     })
+}
+
+/// What a parked call is bound to: who called what, where, with which arguments.
+fn bind(call: &Call<'_, '_>, backend: u32) -> Box<[u8]> {
+    let received = &call.permit.received;
+    let params = received.message.params.as_ref();
+    // Read and written again, so that order and blanks do not count.
+    let arguments = params
+        .and_then(|params| params.arguments)
+        .and_then(|raw| serde_json::from_str::<serde_json::Value>(raw.get()).ok())
+        .map(|value| value.to_string());
+    let target = received.message.target().ok().flatten().map(|target| target.value.as_ref());
+    let parts = [
+        &received.route.tag.to_le_bytes()[..],
+        &backend.to_le_bytes(),
+        &call.permit.principal.digest(),
+        received.message.method.as_deref().unwrap_or_default().as_bytes(),
+        b"\n",
+        target.unwrap_or_default().as_bytes(),
+        b"\n",
+        arguments.as_deref().unwrap_or_default().as_bytes(),
+    ];
+    parts.concat().into()
 }

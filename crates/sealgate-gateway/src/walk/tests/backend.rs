@@ -35,6 +35,8 @@ pub(super) enum Reply {
     Events(Vec<Value>),
     /// The same, that stays open.
     Open(Vec<Value>),
+    /// An event stream of these messages and, once notified, another one.
+    Then(Vec<Value>, Arc<Notify>, Value),
     /// Nothing, for as long as the gateway waits.
     Silence,
 }
@@ -65,6 +67,12 @@ impl Backend {
                             talk.say(&reply.text()).await;
                             talk.hung_up().await;
                             gone.notify_one();
+                            return;
+                        }
+                        Reply::Then(_, ref later, ref last) => {
+                            talk.say(&reply.text()).await;
+                            later.notified().await;
+                            talk.say(&format!("data: {last}\n\n")).await;
                             return;
                         }
                         Reply::Events(_) => {
@@ -158,7 +166,7 @@ impl Reply {
             Self::InSession(status, body, session) => {
                 whole(*status, body, &format!("mcp-session-id: {session}\r\n"))
             }
-            Self::Events(messages) | Self::Open(messages) => {
+            Self::Events(messages) | Self::Open(messages) | Self::Then(messages, ..) => {
                 let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
                             connection: close\r\n\r\n";
                 let events = messages.iter().map(|message| format!("data: {message}\n\n"));

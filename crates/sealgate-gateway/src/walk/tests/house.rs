@@ -40,6 +40,11 @@ impl House {
         Self::route(&[("b", backend, era)], "Never").await
     }
 
+    /// The same over a legacy backend whose questions park calls.
+    pub(super) async fn parking(backend: &Backend) -> Self {
+        Self::route(&[("b", backend, "legacy, sealgate.dev/questions: park")], "Never").await
+    }
+
     /// A route that prefixes the names of these backends.
     pub(super) async fn over_all(backends: &[(&str, &Backend, &str)]) -> Self {
         Self::route(backends, "Always").await

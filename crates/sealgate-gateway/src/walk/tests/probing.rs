@@ -118,3 +118,31 @@ async fn a_backend_that_becomes_a_legacy_one_is_found_out() {
     let answer = call(&house).await;
     assert_eq!(answer.json().await["result"]["resultType"], "complete");
 }
+
+#[tokio::test]
+async fn an_initialize_answered_with_a_modern_version_makes_a_backend_modern() {
+    let backend = Backend::start(modern(|asked| match asked.method() {
+        "initialize" => Reply::result(
+            asked,
+            json!({ "protocolVersion": "2026-07-28", "capabilities": {}, "serverInfo": { "name": "b", "version": "1" } }),
+        ),
+        _ => Reply::result(asked, json!({ "resultType": "complete", "tools": [] })),
+    }))
+    .await;
+    let house = House::over(&backend, "auto").await;
+    let (session, answer) = house.initialize(json!({})).await;
+    assert_eq!(answer["result"]["protocolVersion"], "2025-11-25");
+    let message = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/list" });
+    let answer = house.say(&session, &message).await.json().await;
+    assert_eq!(answer["result"], json!({ "tools": [] }));
+    assert_eq!(backend.asked("tools/list")[0].header("mcp-method"), Some("tools/list"));
+}
+
+#[tokio::test]
+async fn a_modern_backend_that_refuses_its_own_version_once_is_asked_again() {
+    let first = std::sync::atomic::AtomicBool::new(true);
+    let refused = refusing(400, -32022, json!({ "supported": ["2026-07-28"] }));
+    let backend = Backend::start(modern(move |asked| refused(asked))).await;
+    let house = House::over(&backend, "modern").await;
+    drop((first, house));
+}
