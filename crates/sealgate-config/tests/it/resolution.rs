@@ -377,3 +377,32 @@ fn headers_of_the_connection_and_the_protocol_cannot_be_configured() {
         assert!(outcome.resolved.routes.is_empty());
     }
 }
+
+#[test]
+fn tls_versions_are_narrowed_and_never_older_than_1_2() {
+    use sealgate_config::resolved::TlsVersions::{Both, Only12, Only13};
+    let load = |settings: &str| {
+        let tls = format!("tls: {{ wellKnownCACertificates: System{settings} }}");
+        let text =
+            backend("x.example", 443).replace("tls: { wellKnownCACertificates: System }", &tls);
+        load_text(&(route("", "") + &text))
+    };
+    for (settings, versions) in [
+        ("", Both),
+        (", minVersion: '1.2'", Both),
+        (", minVersion: '1.0'", Both),
+        (", minVersion: '1.3'", Only13),
+        (", maxVersion: '1.2'", Only12),
+        (", minVersion: '1.3', maxVersion: '1.3'", Only13),
+        (", maxVersion: Auto", Both),
+    ] {
+        let outcome = load(settings);
+        assert_eq!(errors(&outcome), Vec::<&str>::new(), "{settings}");
+        assert_eq!(only_backend(&outcome).tls.as_ref().unwrap().versions, versions, "{settings}");
+    }
+    for settings in
+        [", maxVersion: '1.1'", ", minVersion: '1.3', maxVersion: '1.2'", ", minVersion: 2"]
+    {
+        assert!(load(settings).resolved.routes.is_empty(), "{settings}");
+    }
+}

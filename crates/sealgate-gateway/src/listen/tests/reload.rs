@@ -157,6 +157,22 @@ async fn certificates_are_chosen_by_name_and_replaced_under_open_sockets() {
 }
 
 #[tokio::test]
+async fn of_several_certificates_for_one_host_the_one_that_carries_the_name_is_served() {
+    let authority = Authority::new();
+    let certificate = |name: &str| Certificate { host: None, material: material(&authority, name) };
+    let spec = ListenerSpec {
+        certificates: vec![certificate("a.test"), certificate("b.test")],
+        ..plain("127.0.0.1:0")
+    };
+    let workers = workers(&Echo::default());
+    let address = workers.listen(&[spec]).remove(0).unwrap().address;
+    assert!(secure(address, &authority, "a.test").await);
+    assert!(secure(address, &authority, "b.test").await);
+    assert!(!secure(address, &authority, "c.test").await);
+    stop(workers);
+}
+
+#[tokio::test]
 async fn a_key_that_does_not_fit_its_certificate_is_refused() {
     let authority = Authority::new();
     let mut wrong = material(&authority, "a.test");

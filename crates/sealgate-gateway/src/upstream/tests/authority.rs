@@ -44,9 +44,19 @@ impl Authority {
 
     /// A server that presents `leaf`, and with `demanding` wants a certificate of this authority.
     pub(crate) fn server(&self, leaf: &Leaf, demanding: bool) -> Arc<ServerConfig> {
+        self.server_of(leaf, demanding, rustls::ALL_VERSIONS)
+    }
+
+    /// The same, which speaks these versions of TLS.
+    pub(crate) fn server_of(
+        &self,
+        leaf: &Leaf,
+        demanding: bool,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap();
         let builder = if demanding {
             let verifier =

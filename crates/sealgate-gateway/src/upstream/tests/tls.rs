@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use sealgate_aws::Secret;
-use sealgate_config::resolved::Address;
+use sealgate_config::resolved::{Address, TlsVersions};
 use tokio_rustls::TlsAcceptor;
 
 use super::Client;
@@ -38,7 +38,7 @@ fn client(peer: &Peer, server_name: &str, trust: Trust, client: Option<ClientIde
             server_name: server_name.to_owned(),
             trust,
             client,
-            versions: sealgate_config::resolved::TlsVersions::Both,
+            versions: TlsVersions::Both,
         }),
     })
 }
@@ -58,6 +58,27 @@ async fn a_certificate_of_a_trusted_authority_is_accepted_and_the_connection_kep
     assert_eq!(client.ask("{}").await, "ok");
     assert_eq!(client.ask("{}").await, "ok");
     assert_eq!(peer.accepted(), 1);
+}
+
+#[tokio::test]
+async fn only_the_versions_that_are_wanted_are_agreed_on() {
+    let authority = Authority::new();
+    let leaf = authority.leaf("mcp.test");
+    let peer = serving(authority.server_of(&leaf, false, &[&rustls::version::TLS12])).await;
+    let ask = |versions| {
+        Client::with(OriginSpec {
+            connect: vec![Address::Ip(peer.address)],
+            tls: Some(TlsSpec {
+                server_name: "mcp.test".to_owned(),
+                trust: trusting(&authority),
+                client: None,
+                versions,
+            }),
+        })
+    };
+    assert_eq!(ask(TlsVersions::Both).ask("{}").await, "ok");
+    assert_eq!(ask(TlsVersions::Only12).ask("{}").await, "ok");
+    assert!(matches!(failure(ask(TlsVersions::Only13)).await, TlsFailure::Alert(_)));
 }
 
 #[tokio::test]
