@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sealgate_config::resolved::EraSetting;
+use sealgate_mcp::code;
 use sealgate_mcp::discover::{self, Verdict};
 use sealgate_mcp::envelope::{Envelope, span};
 use sealgate_mcp::method::Method;
@@ -145,6 +146,20 @@ impl Exchange {
         if let Some(result) = self.backend().memory.discovered().filter(|_| is_shared) {
             return Ok(result);
         }
+        match self.ask_to_discover(gateway, is_shared).await {
+            // One of several replicas may be older than the others; the next one answers.
+            Err(BackendError::RpcError { code: code::UNSUPPORTED_PROTOCOL_VERSION, .. }) => {
+                self.ask_to_discover(gateway, is_shared).await
+            }
+            result => result,
+        }
+    }
+
+    async fn ask_to_discover(
+        &self,
+        gateway: &Gateway,
+        is_shared: bool,
+    ) -> Result<Bytes, BackendError> {
         let id = gateway.upstream_id();
         let (exchange, body) = self.own(&Method::ServerDiscover, "{}", &id);
         let within = self.backend().deadlines.initialize;

@@ -145,6 +145,8 @@ fn may_be_modern(error: &BackendError) -> bool {
         BackendError::Status { status, .. } => {
             status.is_client_error() && ![401, 403, 408, 429].contains(&status.as_u16())
         }
+        // Some answer each method alike, and name the one version that they have.
+        BackendError::InitializeResult(_) => true,
         _ => false,
     }
 }

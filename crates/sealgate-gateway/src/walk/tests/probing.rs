@@ -121,13 +121,15 @@ async fn a_backend_that_becomes_a_legacy_one_is_found_out() {
 
 #[tokio::test]
 async fn an_initialize_answered_with_a_modern_version_makes_a_backend_modern() {
-    let backend = Backend::start(modern(|asked| match asked.method() {
-        "initialize" => Reply::result(
-            asked,
-            json!({ "protocolVersion": "2026-07-28", "capabilities": {}, "serverInfo": { "name": "b", "version": "1" } }),
-        ),
+    let backend = Backend::start(|asked| match asked.method() {
+        "server/discover" => Reply::result(asked, discovered()),
+        "initialize" => {
+            let mut result = initialized();
+            result["protocolVersion"] = json!("2026-07-28");
+            Reply::result(asked, result)
+        }
         _ => Reply::result(asked, json!({ "resultType": "complete", "tools": [] })),
-    }))
+    })
     .await;
     let house = House::over(&backend, "auto").await;
     let (session, answer) = house.initialize(json!({})).await;
@@ -139,10 +141,18 @@ async fn an_initialize_answered_with_a_modern_version_makes_a_backend_modern() {
 }
 
 #[tokio::test]
-async fn a_modern_backend_that_refuses_its_own_version_once_is_asked_again() {
+async fn a_modern_backend_that_refuses_the_version_once_is_asked_again() {
     let first = std::sync::atomic::AtomicBool::new(true);
-    let refused = refusing(400, -32022, json!({ "supported": ["2026-07-28"] }));
-    let backend = Backend::start(modern(move |asked| refused(asked))).await;
+    let backend = Backend::start(move |asked| {
+        if first.swap(false, std::sync::atomic::Ordering::SeqCst) {
+            refusing(400, -32022, json!({ "supported": ["2026-07-28"] }))(asked)
+        } else {
+            Reply::result(asked, discovered())
+        }
+    })
+    .await;
     let house = House::over(&backend, "modern").await;
-    drop((first, house));
+    let (_, answer) = house.initialize(json!({})).await;
+    assert_eq!(answer["result"]["instructions"], "read me");
+    assert_eq!(backend.asked("server/discover").len(), 2);
 }
