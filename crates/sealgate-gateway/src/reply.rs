@@ -9,9 +9,9 @@ mod events;
 mod front;
 mod hearing;
 mod marks;
+mod parked;
 mod pump;
 mod reading;
-mod parked;
 mod relay;
 pub(crate) mod request_id;
 
@@ -21,9 +21,9 @@ pub(crate) use events::{Translate, alive, event};
 pub(crate) use front::{Ending, Front, Voice};
 pub(crate) use hearing::Hearing;
 pub(crate) use marks::{Marks, Place};
+pub(crate) use parked::Parked;
 pub(crate) use pump::{Mark, Pump};
 pub(crate) use reading::{Reading, Told};
-pub(crate) use parked::Parked;
 pub(crate) use relay::Relay;
 
 use std::pin::Pin;

@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use sealgate_mcp::envelope::Envelope;
+use sealgate_mcp::envelope::{Envelope, span};
 use sealgate_mcp::input_required;
 use sealgate_mcp::keyring::Purpose;
+use sealgate_mcp::meta_key;
 use sealgate_mcp::method::Method;
 use sealgate_mcp::object::Object;
+use sealgate_mcp::splice::Splice;
 use sealgate_mcp::translate;
 use sealgate_mcp::version::LATEST;
 use serde_json::value::RawValue;
@@ -145,12 +147,25 @@ impl Question {
             Method::ElicitationCreate => translate::elicitation(params, LATEST, String::new)?,
             _ => params.to_owned(),
         };
+        let params = without_progress(params);
         Some(Self {
             id: envelope.id?.get().into(),
             method: envelope.method.as_deref()?.into(),
             params: params.into(),
         })
     }
+}
+
+/// The client sends no progress of a question that is none of its requests.
+fn without_progress(params: String) -> String {
+    let kept = Object::parse(&params).ok().and_then(|object| {
+        let meta = object.get("_meta")?;
+        let kept = translate::without(meta.get(), |key| key == meta_key::PROGRESS_TOKEN);
+        let mut splice = Splice::new(object.raw().as_bytes());
+        splice.replace(span(object.raw().as_bytes(), meta), kept.into_bytes());
+        String::from_utf8(splice.finish().to_vec()).ok()
+    });
+    kept.unwrap_or(params)
 }
 
 fn key(at: usize) -> String {

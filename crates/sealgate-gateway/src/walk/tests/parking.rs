@@ -1,6 +1,6 @@
 use super::*;
 
-const QUESTION: &str = r#"{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"mode":"form","message":"name?","requestedSchema":{}}}"#;
+const QUESTION: &str = r#"{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"mode":"form","message":"name?","requestedSchema":{},"_meta":{"progressToken":3,"v":1}}}"#;
 
 /// A legacy backend that asks in the middle of each call and ends it when it is answered.
 async fn asking() -> Backend {
@@ -42,6 +42,7 @@ async fn parked(house: &House) -> Value {
         (&asked["method"], &asked["params"]["message"]),
         (&json!("elicitation/create"), &json!("name?"))
     );
+    assert_eq!(asked["params"]["_meta"], json!({ "v": 1 }));
     result["requestState"].clone()
 }
 
