@@ -1,5 +1,6 @@
 """Whatever a backend does wrong becomes a prompt error that names it; its neighbour notices nothing."""
 
+import gzip
 import socket
 import time
 
@@ -68,6 +69,9 @@ WRONG = {
     "blank-body": (with_body(" \n "), "backend_not_jsonrpc"),
     "array": (with_body("[]"), "backend_not_jsonrpc"),
     "html": (with_body("<h1>login</h1>", "text/html"), "backend_content_type"),
+    "unasked-zstd": (with_status(200, b"(\xb5/\xfd", content_type="application/json", content_encoding="zstd"), "backend_content_coding"),
+    "broken-gzip": (with_status(200, b"\x1f\x8b no", content_type="application/json", content_encoding="gzip"), "backend_broke_off"),
+    "gzip-that-is-none": (with_status(200, b"{}", content_type="application/json", content_encoding="gzip"), "backend_broke_off"),
     "xml-as-json": (with_body("<a/>"), "backend_not_jsonrpc"),
     "no-content-type": (with_status(200, b"hello"), "backend_content_type"),
     "accepted": (with_status(202), "backend_accepted_request"),
@@ -327,3 +331,33 @@ def test_what_can_be_understood_is_understood(start, bad, kind, text):
 
     bad.behaviour = on("tools/call", send)
     assert client.text("bad__echo") == "x"
+
+
+def stored_brotli(data):
+    """`data`, at most 64 KiB, in one uncompressed meta-block (RFC 7932 section 9.2)."""
+    header = 0b00 << 1 | (len(data) - 1) << 4 | 1 << 20  # no window bit, not last, 16-bit length, uncompressed
+    return header.to_bytes(3, "little") + data + b"\x03"
+
+
+@pytest.mark.parametrize(("coding", "encode"), [("gzip", gzip.compress), ("br", stored_brotli)])
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+def test_a_compressed_answer_is_understood_although_nobody_asked_for_it(start, bad, kind, coding, encode):
+    client = start().opened()
+
+    def send(connection, message):
+        text = '{"jsonrpc":"2.0","id":%s,"result":{"content":[{"type":"text","text":"x"}]}}' % message["id"]
+        text = f"data: {text}\n\n" if kind == "text/event-stream" else text
+        answer(connection, 200, {"content-type": kind, "content-encoding": coding}, encode(text.encode()))
+
+    bad.behaviour = on("tools/call", send)
+    assert client.text("bad__echo") == "x"
+    assert bad.seen("POST tools/call")[0].header("accept-encoding") is None
+
+
+def test_a_compressed_bomb_is_not_held(start, bad):
+    client = start().opened()
+    huge = gzip.compress(b'{"jsonrpc":"2.0","id":1,"result":{"tools":[' + b" " * 200_000_000 + b"]}}", 1)
+    bad.behaviour = on("tools/list", with_status(200, huge, content_type="application/json", content_encoding="gzip"))
+    page = client.request("tools/list")
+    assert page["_meta"]["sealgate.dev/unavailable"][0]["backend"] == "bad"
+    assert [tool["name"] for tool in page["tools"]] == ["good__echo"]

@@ -2,6 +2,7 @@
 //! streams from the wire, or a named reason why there is none.
 
 mod body;
+mod coding;
 mod connect;
 mod dial;
 mod error;

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use http::Response;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body_util::BodyExt;
 
 use super::Opened;
@@ -19,6 +19,9 @@ const MARK: &[u8] = "\u{feff}".as_bytes();
 /// What the first line of an event stream may begin with.
 const FIELDS: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
 
+/// Content codings that the body is free of by now.
+const CODINGS: [&str; 5] = ["gzip", "x-gzip", "br", "identity", ""];
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Declared {
     Json,
@@ -29,6 +32,12 @@ enum Declared {
 /// Waits for the first bytes of the body.
 pub(super) async fn open(response: Response<Body>) -> Result<Opened, BackendError> {
     let declared = declared(&response)?;
+    if let Some(coding) = response.headers().get(CONTENT_ENCODING)
+        && !CODINGS.iter().any(|known| coding.as_bytes().eq_ignore_ascii_case(known.as_bytes()))
+    {
+        let coding = String::from_utf8_lossy(coding.as_bytes()).chars().take(100).collect();
+        return Err(BackendError::ContentCoding(coding));
+    }
     let (head, mut body) = response.into_parts();
     let mut start = Bytes::new();
     let at = loop {

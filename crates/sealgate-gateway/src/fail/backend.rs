@@ -78,6 +78,9 @@ pub enum BackendError {
         /// Until the next try.
         retry_in: Duration,
     },
+    /// The answer is in a coding that nobody asked for and the gateway does not know.
+    #[error("answered in the content coding {0:?}, which the gateway did not ask for")]
+    ContentCoding(String),
     /// The answer is neither JSON nor an event stream.
     #[error("answered with content type {0:?} instead of JSON or an event stream")]
     ContentType(String),
@@ -165,6 +168,7 @@ impl BackendError {
             Self::BrokenOff(_) => "backend_broke_off",
             Self::CircuitOpen { .. } => "backend_circuit_open",
             Self::Credentials(error) => error.code(),
+            Self::ContentCoding(_) => "backend_content_coding",
             Self::ContentType(_) => "backend_content_type",
             Self::DiscoverResult(_) => "backend_discover_result",
             Self::EraFound => "backend_era_found",
@@ -243,6 +247,9 @@ impl BackendError {
             }),
             Self::Credentials(error) => Some(error.remedy().to_string()),
             Self::Send(error) => Some(error.remedy().to_string()),
+            Self::ContentCoding(_) => Some(
+                "let the server compress only what is asked for, or with gzip or br".to_owned(),
+            ),
             Self::ContentType(_) | Self::NotJsonRpc(_) => {
                 Some("check that the backend's path is its MCP endpoint".to_owned())
             }

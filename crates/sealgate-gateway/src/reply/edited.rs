@@ -28,7 +28,7 @@ pub(crate) struct Edited {
 
 enum Source {
     /// A body that is one message.
-    Body(Body),
+    Body(Box<Body>),
     /// One event of a stream.
     Pump(Box<Pump>),
     Ended,
@@ -51,7 +51,7 @@ impl Edited {
         body: Body,
     ) -> Result<Self, BackendError> {
         editor.push(first).map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
-        let source = Source::Body(body);
+        let source = Source::Body(Box::new(body));
         Ok(Self { source, editor, entered: None, mark: Mark::default() })
     }
 
@@ -152,7 +152,7 @@ impl Source {
             Self::Ended => Poll::Ready(Ok(None)),
             Self::Pump(pump) => pump.poll_piece(context).map_ok(Some),
             Self::Body(body) => loop {
-                match ready!(Pin::new(&mut *body).poll_frame(context)) {
+                match ready!(Pin::new(&mut **body).poll_frame(context)) {
                     None => return Poll::Ready(Ok(Some(Piece::End(Mark::default())))),
                     Some(frame) => {
                         if let Ok(data) = frame?.into_data() {

@@ -12,6 +12,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
+use super::coding::Coding;
 use super::error::io_source;
 use super::pool::Lease;
 
@@ -24,6 +25,7 @@ pub struct Body {
     deadline: Option<Deadline>,
     /// What was read ahead.
     unread: Option<Bytes>,
+    coding: Option<Box<Coding>>,
 }
 
 /// Why a body ended before its end.
@@ -52,7 +54,7 @@ pub enum BodyError {
         /// The deadline, from the start of the request.
         limit: Duration,
     },
-    /// The chunked coding is broken.
+    /// The chunked coding, or the content coding, is broken.
     #[error("{peer} broke the framing of its answer: {reason}")]
     Malformed {
         /// Where the body came from.
@@ -75,13 +77,19 @@ struct Deadline {
 // === impl Body ===
 
 impl Body {
-    pub(super) fn new(incoming: Incoming, lease: Lease, peer: &Arc<str>) -> Self {
+    pub(super) fn new(
+        incoming: Incoming,
+        lease: Lease,
+        peer: &Arc<str>,
+        coding: Option<Coding>,
+    ) -> Self {
         let mut body = Self {
             incoming,
             lease: Some(lease),
             peer: Arc::clone(peer),
             deadline: None,
             unread: None,
+            coding: coding.map(Box::new),
         };
         if body.incoming.is_end_stream() {
             body.release();
@@ -150,6 +158,69 @@ impl http_body::Body for Body {
         if let Some(data) = this.unread.take() {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
+        if this.coding.is_some() { this.poll_decoded(cx) } else { this.poll_raw(cx) }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.unread.is_none() && self.coding.is_none() && self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.coding.is_some() {
+            return SizeHint::default();
+        }
+        let mut hint = self.incoming.size_hint();
+        let unread = self.unread.as_ref().map_or(0, |data| data.len() as u64);
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + unread);
+        }
+        hint.set_lower(hint.lower() + unread);
+        hint
+    }
+}
+
+impl Body {
+    /// The body without its coding.
+    fn poll_decoded(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        loop {
+            let Some(coding) = &mut self.coding else { return Poll::Ready(None) };
+            match coding.next() {
+                Ok(Some(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Ok(None) => {}
+                Err(reason) => return Poll::Ready(Some(Err(self.undecodable(&reason)))),
+            }
+            match ready!(self.poll_raw(cx)) {
+                Some(Ok(frame)) => {
+                    if let (Some(coding), Ok(data)) = (&mut self.coding, frame.into_data()) {
+                        coding.push(data);
+                    }
+                }
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => {
+                    let rest = self.coding.take().map(|mut coding| coding.finish());
+                    return Poll::Ready(match rest {
+                        Some(Ok(Some(data))) => Some(Ok(Frame::data(data))),
+                        Some(Err(reason)) => Some(Err(self.undecodable(&reason))),
+                        _ => None,
+                    });
+                }
+            }
+        }
+    }
+
+    fn undecodable(&mut self, reason: &str) -> BodyError {
+        (self.coding, self.lease) = (None, None);
+        BodyError::Malformed {
+            peer: Arc::clone(&self.peer),
+            reason: format!("its content coding cannot be undone: {reason}"),
+        }
+    }
+
+    fn poll_raw(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self;
         match Pin::new(&mut this.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 if this.incoming.is_end_stream() {
@@ -171,20 +242,6 @@ impl http_body::Body for Body {
                 Poll::Ready(Some(Err(deadline.error(&this.peer))))
             }
         }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.unread.is_none() && self.incoming.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let mut hint = self.incoming.size_hint();
-        let unread = self.unread.as_ref().map_or(0, |data| data.len() as u64);
-        if let Some(upper) = hint.upper() {
-            hint.set_upper(upper + unread);
-        }
-        hint.set_lower(hint.lower() + unread);
-        hint
     }
 }
 

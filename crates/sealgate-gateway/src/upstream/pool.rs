@@ -10,6 +10,7 @@ use hyper::client::conn::http1::SendRequest;
 use tokio::time::{Instant, timeout};
 
 use super::body::Body;
+use super::coding::Coding;
 use super::connect::connect;
 use super::error::SendError;
 use super::origin::Origin;
@@ -150,7 +151,8 @@ impl Pool {
         match timeout(deadlines.first_byte, sender.try_send_request(request)).await {
             Ok(Ok(response)) => {
                 let lease = Lease { pool: Arc::clone(self), slot: origin.slot(), sender };
-                Ok(response.map(|incoming| Body::new(incoming, lease, peer)))
+                let coding = Coding::of(response.headers());
+                Ok(response.map(|incoming| Body::new(incoming, lease, peer, coding)))
             }
             Ok(Err(mut refused)) => {
                 let unwritten = refused.take_message();
