@@ -38,7 +38,7 @@ def run(scenario, revision, folder, *options, **variables):
     node = servers.node(22)
     dated = [] if revision == "extension" else ["--spec-version", revision]
     done = subprocess.run(
-        [node, SUITE, "client", "--command", f"{node} {CLIENT}", "--scenario", scenario, "-o", folder,
+        [node, SUITE, "client", "--command", f"exec {node} {CLIENT}", "--scenario", scenario, "-o", folder,
          "--timeout", "20000", *dated, *map(str, options)],
         capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL, cwd=folder,
         env=environment(variables),
