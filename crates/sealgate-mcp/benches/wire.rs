@@ -96,7 +96,7 @@ fn session(criterion: &mut Criterion) {
         expires_at: 1_795_000_000,
         version: Version::V2025_11_25,
         log_level: None,
-        client: ClientFacts::new(capabilities, "claude-code", "2.1.240").unwrap(),
+        client: ClientFacts::new(capabilities, "example-client", "2.1.240").unwrap(),
         backends: backends.collect(),
     };
     let token = session.seal(&keyring).unwrap();

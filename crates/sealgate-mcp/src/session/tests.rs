@@ -22,7 +22,7 @@ fn session(backends: usize) -> SessionToken {
         expires_at: 1_795_000_000,
         version: Version::V2025_06_18,
         log_level: Some(LogLevel::Notice),
-        client: ClientFacts::new(CAPABILITIES, "claude-code", "2.1.240").unwrap(),
+        client: ClientFacts::new(CAPABILITIES, "example-client", "2.1.240").unwrap(),
         backends: (0..backends).map(backend).collect(),
     }
 }
