@@ -44,6 +44,7 @@ def _module_wide(start):
 
 
 everything = _module_wide(servers.everything)
+everything_sse = _module_wide(servers.everything_sse)
 notes = _module_wide(servers.notes)
 slate = _module_wide(servers.slate)
 clock = _module_wide(servers.clock)

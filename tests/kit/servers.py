@@ -54,6 +54,13 @@ def everything():
     return Server([node(), script, "streamableHttp"], port, env={"PORT": str(port)})
 
 
+def everything_sse():
+    """The same over HTTP+SSE, the transport of 2024-11-05."""
+    port = free_port()
+    script = MODULES / "@modelcontextprotocol/server-everything/dist/index.js"
+    return Server([node(), script, "sse"], port, env={"PORT": str(port)}, path="/sse")
+
+
 def notes():
     """A server on the Python SDK."""
     port = free_port()

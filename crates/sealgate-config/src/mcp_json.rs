@@ -89,14 +89,9 @@ fn read_server(name: &str, field: &Field<'_>) -> Option<McpServer> {
     }
     if let Some(field) = object.get("type") {
         let kind = field.string()?;
-        if kind == "sse" {
-            let message = format!("server {name:?} is left out: type sse is not supported yet");
-            let help = "most servers also speak streamable HTTP; ask theirs for its URL".to_owned();
-            field.at.say(Severity::Error, "sse", message, Some(help));
-            return None;
-        }
         if !kind.is_empty() {
-            let names = ["http", "streamable-http", "streamable_http", "streamableHttp"];
+            // Which of the transports it is shows when it is asked.
+            let names = ["http", "streamable-http", "streamable_http", "streamableHttp", "sse"];
             field.one_of(&names)?;
         }
     }

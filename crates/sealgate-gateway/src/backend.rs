@@ -6,6 +6,7 @@ mod answer;
 mod era;
 pub(crate) mod handshake;
 pub(crate) mod health;
+mod line;
 mod own;
 mod pooled;
 pub(crate) mod reopen;
@@ -19,6 +20,7 @@ mod to_modern;
 pub(crate) use answer::{Opened, collect, from_error_object};
 pub(crate) use era::{Eras, Memory, Spoken};
 pub(crate) use health::Health;
+pub(crate) use line::Lines;
 pub(crate) use own::Speaker;
 pub(crate) use pooled::{Cancelling, Lease, Listening, Pooled};
 pub(crate) use reopen::{Reopen, Reopened};
@@ -106,6 +108,9 @@ impl Exchange {
 
     async fn open_once(&self, body: Bytes) -> Result<Opened, BackendError> {
         self.in_session()?;
+        if let Some(line) = self.line()? {
+            return Box::pin(self.call_on(&line, body)).await;
+        }
         let deadlines = self.backend().deadlines;
         let began = Instant::now();
         let sent = self.send(&self.post(body), deadlines.call).await?;
@@ -163,6 +168,11 @@ impl Exchange {
         within: Duration,
     ) -> Result<Asked, BackendError> {
         self.in_session()?;
+        if let Some(line) = self.line()? {
+            let opened = self.call_on(&line, body).await?;
+            let message = answer::collect_alone(opened, upstream_id, limit, Some(self)).await?;
+            return Ok(Asked { message, session: self.session.clone() });
+        }
         let sent = self.send(&self.post(body), within).await?;
         let session = answer::session_id(sent.headers());
         let opened = answer::open(sent, self.session.is_some()).await?;
@@ -183,6 +193,9 @@ impl Exchange {
     /// Sends a notification or a response; any success will do (2025-03-26 asks for 202, servers
     /// in the field answer 200 and 204 too).
     pub(crate) async fn tell(&self, body: Bytes) -> Result<(), BackendError> {
+        if let Some(line) = self.line()? {
+            return Box::pin(self.tell_on(&line, body)).await;
+        }
         let first_byte = self.backend().deadlines.first_byte;
         let response = self.send(&self.post(body), first_byte).await?;
         if response.status().is_success() {
@@ -196,6 +209,9 @@ impl Exchange {
         &self,
         last_event_id: Option<&str>,
     ) -> Result<Option<upstream::Body>, BackendError> {
+        if let Some(line) = self.line()? {
+            return Ok(Some(self.listen_on(&line)));
+        }
         let mut draft = Draft::get(self.backend());
         self.address(&mut draft);
         draft.last_event_id = last_event_id;
@@ -210,6 +226,10 @@ impl Exchange {
 
     /// Ends the backend's session. A backend that does not let clients end sessions says 405.
     pub(crate) async fn close(&self) -> Result<(), BackendError> {
+        if self.line()?.is_some() {
+            self.backend().memory.lines.drop(self.session.as_deref().unwrap_or_default());
+            return Ok(());
+        }
         let mut draft = Draft::delete(self.backend());
         self.address(&mut draft);
         let response = self.send(&draft, self.backend().deadlines.first_byte).await?;

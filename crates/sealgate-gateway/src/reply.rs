@@ -22,7 +22,7 @@ pub(crate) use front::{Ending, Front, Voice};
 pub(crate) use hearing::Hearing;
 pub(crate) use marks::{Marks, Place};
 pub(crate) use parked::Parked;
-pub(crate) use pump::{Mark, Pump};
+pub(crate) use pump::{EVENT_LIMIT, Mark, Pump};
 pub(crate) use reading::{Reading, Told};
 pub(crate) use relay::Relay;
 

@@ -79,7 +79,7 @@ impl Draft<'_> {
         }
         let mut request = http::Request::new(Full::new(self.body.clone()));
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = backend.target.clone();
+        *request.uri_mut() = self.target.unwrap_or(&backend.target).clone();
         *request.headers_mut() = headers;
         let origin = self.place.map_or(&backend.origin, |place| &place.origin);
         Ok(Sealed { origin: Arc::clone(origin), request })

@@ -73,7 +73,6 @@ fn what_cannot_be_served_takes_out_only_itself() {
         errors(&outcome),
         [
             "server \"stdio\" is left out: stdio servers are not supported yet",
-            "server \"sse\" is left out: type sse is not supported yet",
             "mcpServers.ftp.url: URL scheme \"ftp\" is not supported; use https or http",
             "server \"both\" is left out: aws and headers exclude each other",
             "AWS credentials are not sent to b.example over plain http",
@@ -86,7 +85,7 @@ fn what_cannot_be_served_takes_out_only_itself() {
     assert_eq!(messages(&outcome, Severity::Note), ["server \"off\" is disabled"]);
     let names: Vec<_> =
         outcome.resolved.routes[0].backends.iter().map(|backend| backend.name.as_str()).collect();
-    assert_eq!(names, ["typo", "good"]);
+    assert_eq!(names, ["sse", "typo", "good"]);
 }
 
 #[test]

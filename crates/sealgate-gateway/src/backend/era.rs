@@ -13,7 +13,7 @@ use sealgate_mcp::envelope::{Envelope, span};
 use sealgate_mcp::method::Method;
 
 use super::schemas::Schemas;
-use super::{Exchange, answer, collect, from_error_object};
+use super::{Exchange, Lines, answer, collect, from_error_object};
 use crate::fail::{BackendError, Stage};
 use crate::gateway::Gateway;
 
@@ -43,6 +43,7 @@ pub(crate) struct Memory {
     /// When it last refused a legacy handshake for good.
     modern_only: Mutex<Option<Instant>>,
     pub(crate) schemas: Schemas,
+    pub(crate) lines: Lines,
     /// One probe at a time.
     turn: tokio::sync::Mutex<()>,
 }

@@ -1,6 +1,7 @@
 //! Enters: an `initialize` for one backend. Leaves: the session that it opened.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sealgate_config::resolved::EraSetting;
@@ -12,7 +13,7 @@ use sealgate_mcp::{code, discover, translate};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Exchange, Spoken, from_error_object};
+use super::{Asked, Exchange, Spoken, from_error_object, line};
 use crate::fail::{BackendError, Stage};
 use crate::gateway::Gateway;
 
@@ -47,7 +48,7 @@ impl Handshake {
         limit: usize,
     ) -> Result<Self, BackendError> {
         let within = exchange.backend().deadlines.initialize;
-        let asked = exchange.ask_plainly(body, id, limit, within, Stage::Initialize).await?;
+        let asked = Self::ask(exchange, body, id, limit, within).await?;
         let reply = Envelope::parse_reply(&asked.message)
             .map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
         let Some(raw) = reply.result else {
@@ -69,6 +70,38 @@ impl Handshake {
             era: Era::Legacy(version),
             result: asked.message.slice(span),
         })
+    }
+
+    /// Asks by POST; where that is refused, as the transport of 2024-11-05 has it.
+    async fn ask(
+        exchange: &Exchange,
+        body: Bytes,
+        id: &str,
+        limit: usize,
+        within: Duration,
+    ) -> Result<Asked, BackendError> {
+        let lines = &exchange.backend().memory.lines;
+        let refused = match lines.is_known() {
+            true => None,
+            false => {
+                let asked =
+                    exchange.ask_plainly(body.clone(), id, limit, within, Stage::Initialize).await;
+                match asked {
+                    Err(error) if line::may_be_line(&error) => Some(error),
+                    result => return result,
+                }
+            }
+        };
+        let session = match Box::pin(exchange.open_line()).await {
+            Ok(session) => session,
+            Err(error) => {
+                lines.learn(false);
+                return Err(refused.unwrap_or(error));
+            }
+        };
+        lines.learn(true);
+        let on_line = Exchange { session: Some(session), ..exchange.clone() };
+        on_line.ask_plainly(body, id, limit, within, Stage::Initialize).await
     }
 
     /// The same for a backend of any era: what a legacy client is to talk with. A backend that

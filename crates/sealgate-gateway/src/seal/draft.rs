@@ -20,6 +20,9 @@ pub(crate) struct Draft<'a> {
     pub(crate) backend: &'a BackendPlan,
     /// Which of the backend's endpoints it is for, where there are several.
     pub(crate) place: Option<&'a Place>,
+    /// Another request target than the backend's own: where its event stream says to POST
+    /// (MCP 2024-11-05, HTTP with SSE).
+    pub(crate) target: Option<&'a http::Uri>,
     /// POST, GET or DELETE.
     pub(crate) method: http::Method,
     /// Exactly what is sent and hashed.
@@ -67,6 +70,7 @@ impl<'a> Draft<'a> {
         Self {
             backend,
             place: None,
+            target: None,
             method,
             body,
             session: None,
@@ -74,6 +78,14 @@ impl<'a> Draft<'a> {
             mirror: None,
             last_event_id: None,
             forwarded: &[],
+        }
+    }
+
+    /// The request target, as it goes on the wire and is signed.
+    pub(super) fn path_and_query(&self) -> &str {
+        match self.target {
+            Some(target) => target.path_and_query().map_or("/", |target| target.as_str()),
+            None => &self.backend.path_and_query,
         }
     }
 

@@ -88,7 +88,7 @@ impl SigV4 {
         SignRequest {
             method: &draft.method,
             host: draft.place.and_then(|it| it.signing_host.as_deref()).unwrap_or(&self.host),
-            path_and_query: &draft.backend.path_and_query,
+            path_and_query: draft.path_and_query(),
             body: (&*draft.body).into(),
         }
     }

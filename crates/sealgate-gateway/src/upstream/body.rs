@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
 use super::coding::Coding;
@@ -18,7 +19,7 @@ use super::pool::Lease;
 
 /// A streaming response body.
 pub struct Body {
-    incoming: Incoming,
+    source: Source,
     /// The connection, until the body has ended.
     lease: Option<Lease>,
     peer: Arc<str>,
@@ -26,6 +27,13 @@ pub struct Body {
     /// What was read ahead.
     unread: Option<Bytes>,
     coding: Option<Box<Coding>>,
+}
+
+enum Source {
+    /// The wire.
+    Incoming(Incoming),
+    /// What another connection brings for this request.
+    Fed(mpsc::Receiver<Bytes>),
 }
 
 /// Why a body ended before its end.
@@ -84,17 +92,30 @@ impl Body {
         coding: Option<Coding>,
     ) -> Self {
         let mut body = Self {
-            incoming,
+            source: Source::Incoming(incoming),
             lease: Some(lease),
             peer: Arc::clone(peer),
             deadline: None,
             unread: None,
             coding: coding.map(Box::new),
         };
-        if body.incoming.is_end_stream() {
+        if body.source.is_end_stream() {
             body.release();
         }
         body
+    }
+
+    /// A body that another connection feeds, such as the one event stream of HTTP+SSE
+    /// (MCP 2024-11-05). It ends when the sender goes.
+    pub(crate) fn fed(feed: mpsc::Receiver<Bytes>, peer: &Arc<str>) -> Self {
+        Self {
+            source: Source::Fed(feed),
+            lease: None,
+            peer: Arc::clone(peer),
+            deadline: None,
+            unread: None,
+            coding: None,
+        }
     }
 
     /// Fails the body with [`BodyError::Idle`] when no byte comes for `limit`.
@@ -162,14 +183,14 @@ impl http_body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.unread.is_none() && self.coding.is_none() && self.incoming.is_end_stream()
+        self.unread.is_none() && self.coding.is_none() && self.source.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
         if self.coding.is_some() {
             return SizeHint::default();
         }
-        let mut hint = self.incoming.size_hint();
+        let mut hint = self.source.size_hint();
         let unread = self.unread.as_ref().map_or(0, |data| data.len() as u64);
         if let Some(upper) = hint.upper() {
             hint.set_upper(upper + unread);
@@ -221,9 +242,9 @@ impl Body {
 
     fn poll_raw(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self;
-        match Pin::new(&mut this.incoming).poll_frame(cx) {
+        match this.source.poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                if this.incoming.is_end_stream() {
+                if this.source.is_end_stream() {
                     this.release();
                 } else if let Some(deadline) = &mut this.deadline {
                     deadline.last = Instant::now();
@@ -241,6 +262,36 @@ impl Body {
                 this.lease = None;
                 Poll::Ready(Some(Err(deadline.error(&this.peer))))
             }
+        }
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self {
+            Self::Incoming(incoming) => Pin::new(incoming).poll_frame(cx),
+            Self::Fed(feed) => {
+                feed.poll_recv(cx).map(|data| data.map(|data| Ok(Frame::data(data))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Incoming(incoming) => incoming.is_end_stream(),
+            Self::Fed(feed) => feed.is_closed() && feed.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Incoming(incoming) => incoming.size_hint(),
+            Self::Fed(_) => SizeHint::default(),
         }
     }
 }
