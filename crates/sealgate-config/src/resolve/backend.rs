@@ -133,7 +133,8 @@ fn of_backend<'a>(
             initialize: annotations.initialize.unwrap_or(defaults.initialize),
             list: annotations.list.unwrap_or(defaults.list),
             call: annotations.call.unwrap_or(defaults.call),
-            idle: annotations.idle.unwrap_or(defaults.idle),
+            // Who allows long calls allows silent ones, unless told otherwise.
+            idle: annotations.idle.or(annotations.call).unwrap_or(defaults.idle),
         },
         era: annotations.era,
         questions: annotations.questions,
