@@ -14,6 +14,7 @@ pub mod envelope;
 pub mod era;
 pub mod event_id;
 pub mod input_required;
+mod key;
 pub mod keyring;
 pub mod list;
 pub mod listen;

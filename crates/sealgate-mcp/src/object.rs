@@ -10,6 +10,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::envelope::{Text, span_of};
+use crate::key::Key;
 
 /// One JSON object, one level deep: values stay raw.
 #[derive(Clone, Debug)]
@@ -134,7 +135,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some(KeyText(key)) = map.next_key()? {
+                while let Some(Key(key)) = map.next_key()? {
                     members.push(Member { key, value: map.next_value()? });
                 }
                 Ok(Members(members))
@@ -144,10 +145,6 @@ impl<'de> Deserialize<'de> for Members<'de> {
         parser.deserialize_map(Reader)
     }
 }
-
-/// A string that borrows where it can.
-#[derive(serde::Deserialize)]
-struct KeyText<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests;

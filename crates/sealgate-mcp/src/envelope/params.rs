@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::Text;
-use super::read::{Key, Level, Notes};
+use super::read::{Level, Notes};
+use crate::key::Key;
 use crate::meta_key;
 
 /// The head of `params`. A member of the wrong type counts as absent and is named in

@@ -10,6 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{EchoId, Envelope, MAX_DEPTH, MAX_ID, Malformed, Params, Text, depth, is_id, span_of};
+use crate::key::Key;
 
 /// An object that is read member by member, in the same pass as what is around it.
 pub(super) trait Level<'a> {
@@ -25,9 +26,6 @@ pub(super) trait Level<'a> {
     ) -> Result<(), A::Error>;
 }
 
-/// A member's key, unescaped; borrowed if it stands in the body without escapes.
-pub(super) struct Key<'a>(Cow<'a, str>);
-
 /// What the pass found out so far.
 pub(super) struct Notes<'a> {
     body: &'a str,
@@ -37,8 +35,6 @@ pub(super) struct Notes<'a> {
     /// Exact and look-alike spellings of keys in `params` that decide where a call goes.
     look_alikes: Vec<&'static str>,
 }
-
-struct KeySeed;
 
 struct ObjectSeed<'s, 'a, L> {
     level: &'s mut L,
@@ -218,30 +214,6 @@ fn look_alike(key: &str, known: &[&'static str]) -> Option<&'static str> {
         .find(|known| key != *known && key.chars().map(fold).eq(known.chars().map(fold)))
 }
 
-impl<'a> DeserializeSeed<'a> for KeySeed {
-    type Value = Key<'a>;
-
-    fn deserialize<D: Deserializer<'a>>(self, parser: D) -> Result<Key<'a>, D::Error> {
-        parser.deserialize_str(self)
-    }
-}
-
-impl<'a> Visitor<'a> for KeySeed {
-    type Value = Key<'a>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a key")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'a str) -> Result<Key<'a>, E> {
-        Ok(Key(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Key<'a>, E> {
-        Ok(Key(Cow::Owned(text.to_owned())))
-    }
-}
-
 impl<'a, L: Level<'a>> DeserializeSeed<'a> for ObjectSeed<'_, 'a, L> {
     type Value = ();
 
@@ -258,7 +230,7 @@ impl<'a, L: Level<'a>> Visitor<'a> for ObjectSeed<'_, 'a, L> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key_seed(KeySeed)? {
+        while let Some(key) = map.next_key()? {
             self.level.take(key, self.notes, &mut map)?;
         }
         Ok(())

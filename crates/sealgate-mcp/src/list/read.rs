@@ -1,6 +1,5 @@
 //! Reading a page: one pass over the result for its items, and one over each item for its name.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
@@ -9,15 +8,11 @@ use serde_json::value::RawValue;
 use super::{ListFault, ListKind, Page};
 use crate::caching::CacheScope;
 use crate::envelope::Text;
+use crate::key::Key;
 
 struct PageSeed(ListKind);
 
 struct NameSeed(&'static str);
-
-/// A key, borrowed where it stands unescaped.
-struct Key<'a>(Cow<'a, str>);
-
-struct KeySeed;
 
 /// The page, without looking into its items.
 pub(super) fn page(
@@ -55,7 +50,7 @@ impl<'a> Visitor<'a> for PageSeed {
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut page = Page::default();
         let mut items: Option<Vec<&'a RawValue>> = None;
-        while let Some(Key(key)) = map.next_key_seed(KeySeed)? {
+        while let Some(Key(key)) = map.next_key()? {
             match &*key {
                 key if key == self.0.key() => {
                     if items.replace(map.next_value()?).is_some() {
@@ -110,7 +105,7 @@ impl<'a> Visitor<'a> for NameSeed {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut name: Option<&'a RawValue> = None;
-        while let Some(Key(key)) = map.next_key_seed(KeySeed)? {
+        while let Some(Key(key)) = map.next_key()? {
             if key != self.0 {
                 map.next_value::<IgnoredAny>()?;
             } else if name.replace(map.next_value()?).is_some() {
@@ -118,29 +113,5 @@ impl<'a> Visitor<'a> for NameSeed {
             }
         }
         name.ok_or_else(|| A::Error::missing_field(self.0))
-    }
-}
-
-impl<'a> DeserializeSeed<'a> for KeySeed {
-    type Value = Key<'a>;
-
-    fn deserialize<D: Deserializer<'a>>(self, parser: D) -> Result<Key<'a>, D::Error> {
-        parser.deserialize_str(self)
-    }
-}
-
-impl<'a> Visitor<'a> for KeySeed {
-    type Value = Key<'a>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a key")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'a str) -> Result<Key<'a>, E> {
-        Ok(Key(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Key<'a>, E> {
-        Ok(Key(Cow::Owned(text.to_owned())))
     }
 }
