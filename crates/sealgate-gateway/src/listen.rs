@@ -7,8 +7,10 @@ mod certificates;
 mod connection;
 mod door;
 mod drain;
+mod protocol;
 mod socket;
 mod spec;
+mod streams;
 mod workers;
 
 pub use accept::serve;
@@ -31,7 +33,7 @@ pub type BodyFailure = Box<dyn std::error::Error + Send + Sync>;
 /// What answers requests. Cloned once a request, so it should be a handful of `Arc`s.
 pub trait Answer: Clone + Send + 'static {
     /// The response's body.
-    type Body: http_body::Body<Data = Bytes, Error: Into<BodyFailure>> + Send + 'static;
+    type Body: http_body::Body<Data = Bytes, Error: Into<BodyFailure>> + Send + Unpin + 'static;
 
     /// Answers one request. Dropped when the client goes away.
     fn answer(

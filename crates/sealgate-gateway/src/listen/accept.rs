@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::door::{Crowd, Door};
 use super::drain::{Drain, Wish};
+use super::protocol::{Protocol, Version};
 use super::{Answer, connection};
 
 /// How long to wait when the system has no sockets left.
@@ -31,7 +30,7 @@ pub(super) async fn accept<A: Answer>(
     drain: Drain,
     crowd: Crowd,
 ) {
-    let protocol = Arc::new(protocol(&door));
+    let protocol = Arc::new(Protocol::new(&door.limits));
     let mut ticket = drain.ticket();
     loop {
         let next = poll_fn(|cx| match listener.poll_accept(cx) {
@@ -49,23 +48,11 @@ pub(super) async fn accept<A: Answer>(
     }
 }
 
-fn protocol(door: &Door) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(door.limits.head)
-        .max_header_size(door.limits.head_size)
-        // An unfinished head must not take more than a finished one may.
-        .max_buf_size(door.limits.head_size.max(8192));
-    // No `pipeline_flush`: with it, hyper does not send its answer to a head that it cannot read.
-    builder
-}
-
 fn open<A: Answer>(
     stream: TcpStream,
     peer: SocketAddr,
     door: &Arc<Door>,
-    protocol: &Arc<http1::Builder>,
+    protocol: &Arc<Protocol>,
     answer: &A,
     drain: &Drain,
     crowd: &Crowd,
@@ -80,21 +67,23 @@ fn open<A: Answer>(
         return;
     };
     let origin = connection::Origin { listener: door.id, peer };
-    let (protocol, answer, ticket) = (Arc::clone(protocol), answer.clone(), drain.ticket());
+    let (protocol, answer, mut ticket) = (Arc::clone(protocol), answer.clone(), drain.ticket());
+    let limits = door.limits;
     match tls {
         None => tokio::spawn(async move {
-            connection::run(stream, &protocol, answer, origin, ticket).await;
+            if let Some(version) = Version::of_plain(&stream, limits.head, &mut ticket).await {
+                connection::run(stream, version, &protocol, answer, origin, ticket).await;
+            }
             drop(place);
         }),
-        Some(config) => {
-            let limit = door.limits.handshake;
-            tokio::spawn(async move {
-                if let Some(stream) = connection::handshake(stream, config, limit, peer).await {
-                    connection::run(stream, &protocol, answer, origin, ticket).await;
-                }
-                drop(place);
-            })
-        }
+        Some(config) => tokio::spawn(async move {
+            let secured = connection::handshake(stream, config, limits.handshake, peer).await;
+            if let Some(stream) = secured {
+                let version = Version::of_secure(&stream);
+                connection::run(stream, version, &protocol, answer, origin, ticket).await;
+            }
+            drop(place);
+        }),
     };
 }
 

@@ -11,6 +11,7 @@ use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use sealgate_config::resolved::{HostPattern, ListenerTls};
 
+use super::protocol::ALPN;
 use super::spec::Certificate;
 
 /// Why certificates cannot be served.
@@ -51,7 +52,7 @@ pub(super) fn server_config(
         .map_err(CertificateError::Mismatch)?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(ByHost(known)));
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
     // Tickets rather than a cache: a client may resume on any worker.
     if let Ok(ticketer) = rustls::crypto::aws_lc_rs::Ticketer::new() {
         config.ticketer = ticketer;

@@ -1,16 +1,15 @@
-//! Enters: one accepted connection. Leaves: its requests, one after the other, until either side
-//! has enough.
+//! Enters: one accepted connection. Leaves: its requests, one after the other or, in HTTP/2, at
+//! once, until either side has enough.
 
 use std::convert::Infallible;
 use std::error::Error as _;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
@@ -22,7 +21,9 @@ use tokio_rustls::server::TlsStream;
 
 use super::Answer;
 use super::drain::{Ticket, Wish};
+use super::protocol::{Protocol, Version};
 use super::spec::ListenerId;
+use super::streams::Streams;
 
 /// Where a connection comes from.
 #[derive(Clone, Copy)]
@@ -35,32 +36,72 @@ pub(super) struct Origin {
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     content-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n";
 
-/// Serves requests. A panic in one ends this task, and with it this connection, and nothing else.
+/// Serves requests. A panic in one ends its task and with it, in HTTP/1.1, this connection; in
+/// HTTP/2 its stream; and nothing else.
 pub(super) async fn run<A: Answer>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    protocol: &http1::Builder,
+    version: Version,
+    protocol: &Protocol,
     answer: A,
     Origin { listener, peer }: Origin,
-    mut ticket: Ticket,
+    ticket: Ticket,
 ) {
-    let service = service_fn(move |request| {
-        let answer = answer.clone();
-        async move { Ok::<_, Infallible>(answer.answer(listener, peer, request).await) }
-    });
-    let mut connection = pin!(protocol.serve_connection(TokioIo::new(stream), service));
+    let stream = TokioIo::new(stream);
+    match version {
+        Version::One => {
+            let service = service_fn(move |request| {
+                let answer = answer.clone();
+                async move { Ok::<_, Infallible>(answer.answer(listener, peer, request).await) }
+            });
+            let connection = protocol.one.serve_connection(stream, service);
+            // Its header timeout ends an idle one.
+            drive(connection, |connection| connection.graceful_shutdown(), |_| false, ticket, peer)
+                .await;
+        }
+        Version::Two => {
+            let streams = Streams::default();
+            let counted = streams.clone();
+            let service = service_fn(move |request| {
+                let (answer, stream) = (answer.clone(), counted.begin());
+                async move {
+                    let response = answer.answer(listener, peer, request).await;
+                    Ok::<_, Infallible>(response.map(|body| stream.carry(body)))
+                }
+            });
+            let connection = protocol.two.serve_connection(stream, service);
+            let idle = streams.idle(protocol.idle);
+            drive(connection, |connection| connection.graceful_shutdown(), idle, ticket, peer)
+                .await;
+        }
+    }
+}
+
+/// Polls a connection to its end, and tells it to `finish` when `ticket` or `is_idle` want that.
+async fn drive<C: Future<Output = hyper::Result<()>>>(
+    connection: C,
+    finish: impl Fn(Pin<&mut C>),
+    mut is_idle: impl FnMut(&mut Context<'_>) -> bool,
+    mut ticket: Ticket,
+    peer: SocketAddr,
+) {
+    let mut connection = pin!(connection);
     let mut finishing = false;
     let ended = poll_fn(|cx| {
         // The connection first, so that a request that has already arrived is answered.
         if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
             return Poll::Ready(Some(ended));
         }
-        match ticket.poll(cx) {
+        let wish = match ticket.poll(cx) {
+            Wish::Run if !finishing && is_idle(cx) => Wish::Finish,
+            wish => wish,
+        };
+        match wish {
             Wish::Run => Poll::Pending,
             Wish::Stop => Poll::Ready(None),
             Wish::Finish if finishing => Poll::Pending,
             Wish::Finish => {
                 finishing = true;
-                connection.as_mut().graceful_shutdown();
+                finish(connection.as_mut());
                 connection.as_mut().poll(cx).map(Some)
             }
         }

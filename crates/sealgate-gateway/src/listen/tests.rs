@@ -1,5 +1,6 @@
 mod client;
 mod connections;
+mod http2;
 mod reload;
 
 use std::net::SocketAddr;

@@ -13,20 +13,20 @@ use crate::listen::{Door, Drain, Limits, ListenerId, serve};
 use crate::observe::Metrics;
 use crate::upstream::tests::authority::Authority;
 
-struct Server {
-    address: SocketAddr,
-    echo: Echo,
-    drain: Drain,
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    pub(super) echo: Echo,
+    pub(super) drain: Drain,
     metrics: Metrics,
     accepting: JoinHandle<()>,
 }
 
 impl Server {
-    async fn start(limits: Limits) -> Self {
+    pub(super) async fn start(limits: Limits) -> Self {
         Self::secured(None, limits).await
     }
 
-    async fn secured(tls: Option<Arc<rustls::ServerConfig>>, limits: Limits) -> Self {
+    pub(super) async fn secured(tls: Option<Arc<rustls::ServerConfig>>, limits: Limits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (echo, drain, metrics) = (Echo::default(), Drain::default(), Metrics::new());
@@ -36,12 +36,12 @@ impl Server {
         Self { address, echo, drain, metrics, accepting }
     }
 
-    fn gauge(&self, sample: &str) -> bool {
+    pub(super) fn gauge(&self, sample: &str) -> bool {
         self.metrics.render().lines().any(|line| line == sample)
     }
 }
 
-const FOREVER: Duration = Duration::from_secs(60);
+pub(super) const FOREVER: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn a_connection_serves_requests_in_a_row_and_pipelined_ones_in_order() {

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use sealgate_aws::Secret;
 use sealgate_config::resolved::{HostPattern, Listener, ListenerTls};
@@ -107,22 +106,17 @@ async fn a_stop_waits_for_requests() {
     assert!(joined.await.unwrap());
 }
 
-fn material(authority: &Authority, name: &str) -> ListenerTls {
+pub(super) fn material(authority: &Authority, name: &str) -> ListenerTls {
     let leaf = authority.leaf(name);
     ListenerTls { certificate_pem: leaf.chain.into_bytes(), key_pem: Secret::new(leaf.key) }
 }
 
 /// Whether a client that trusts `authority` is served under `name`.
 async fn secure(address: SocketAddr, authority: &Authority, name: &'static str) -> bool {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(authority.roots())
-        .with_no_client_auth();
     let stream = TcpStream::connect(address).await.unwrap();
     let name = ServerName::try_from(name).unwrap();
-    let Ok(stream) = TlsConnector::from(Arc::new(config)).connect(name, stream).await else {
+    let Ok(stream) = TlsConnector::from(Arc::new(authority.client())).connect(name, stream).await
+    else {
         return false;
     };
     Client::over(stream).ask("/").await.unwrap() == "200 / 127.0.0.1 0"
