@@ -34,7 +34,12 @@ def endpoint(ending):
 def through(gateway, tmp_path):
     """`through(endpoint)`: a gateway whose backend has the endpoint's real name, by a hop."""
 
-    def start(behind, *, host=None, path=None, annotations=None, options=(), region="us-east-1", service=None, **more):
+    def start(
+        behind, *, host=None, path=None, annotations=None, options=(), region="us-east-1", service=None,
+        credentials=None, **more,
+    ):
+        security = resources.aws(region, service, secret="keys")
+        security["awsCredentials"].update(credentials or {})
         return gateway(
             resources.write(
                 tmp_path / "route.yaml",
@@ -42,10 +47,7 @@ def through(gateway, tmp_path):
                 resources.secret("keys", credentials=SECOND.credentials_text()),
                 resources.route(
                     "one",
-                    resources.reference(
-                        "agent", path or behind.target,
-                        security=resources.aws(region, service, secret="keys"), **more,
-                    ),
+                    resources.reference("agent", path or behind.target, security=security, **more),
                 ),
             ),
             options=["--via", f"http://{behind.authority}", *options],
@@ -199,6 +201,19 @@ def test_a_tool_name_with_separators_comes_back_whole(endpoint, through, name):
     client = through(behind).opened()
     assert [tool["name"] for tool in client.tools()] == [f"agent__{name}"]
     assert client.text(f"agent__{name}") == "done" and called == [name]
+
+
+def test_headers_that_are_named_are_signed_too(endpoint, through):
+    behind = endpoint()
+    forwarded = [{"name": name, "backendHeader": name} for name in ("x-tenant", "x-trace")]
+    running = through(behind, credentials={"signedHeaders": ["X-Tenant", "x-absent"]}, forwardHeaders=forwarded)
+    client = running.opened(headers={"x-tenant": "blue", "x-trace": "1"})
+    assert client.text("agent__echo", {}) == "{}"
+    assert behind.refused == []
+    call = behind.seen("POST tools/call")[0]
+    assert (call.header("x-tenant"), call.header("x-trace")) == ("blue", "1")
+    signed = call.header("authorization").split("SignedHeaders=")[1].split(",")[0].split(";")
+    assert "x-tenant" in signed and not {"x-trace", "x-absent"} & set(signed)
 
 
 # Sizes and times

@@ -87,14 +87,24 @@ def test_keys_that_aws_does_not_know_any_more_are_fetched_again(assumed, front, 
     assert front.seen(CALL)[-1].notes["identity"] == sts.issued[-1]
 
 
-def test_a_call_refused_twice_is_told(assumed, front):
+def test_a_rotation_right_behind_another_is_followed(assumed, front):
+    running, sts = assumed
+    client = running.opened()
+    for _ in range(2):
+        front.refuse_next()
+        front.refuse_next()
+        assert echo(client) == "Echo: hello"
+    assert len(sts.issued) == 5 and len(front.refused) == 4
+
+
+def test_a_call_that_fresh_credentials_do_not_cure_is_told(assumed, front):
     running, _ = assumed
     client = running.opened()
-    front.refuse_next()
-    front.refuse_next()
+    for _ in range(3):
+        front.refuse_next()
     error = refusal_of(client)
     assert error["data"]["reason"] == "aws_expired_token"
-    assert len(front.seen(CALL)) == 2
+    assert len(front.seen(CALL)) == 3
     assert echo(client) == "Echo: hello"
 
 

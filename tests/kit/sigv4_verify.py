@@ -51,7 +51,7 @@ def verify(request, expected, now=None):
     _check_scope(claims, request, expected, now)
     _check_what_is_signed(request, signed)
     identity = _find_identity(claims["key"], request, expected)
-    _check_body_hash(request)
+    _check_body_hash(request, expected)
     if expected.host is not None and request.header("host") != expected.host:
         raise Refusal("InvalidSignatureException", f"signed for another host, not {expected.host}")
     if not hmac.compare_digest(_botocore_signature(request, signed, identity, claims), claims["signature"]):
@@ -113,8 +113,11 @@ def _find_identity(key, request, expected):
     return identity
 
 
-def _check_body_hash(request):
-    if request.header("x-amz-content-sha256") != hashlib.sha256(request.body).hexdigest():
+def _check_body_hash(request, expected):
+    # VPC Lattice verifies no payload, and has to be told so.
+    unsigned = expected.service == "vpc-lattice-svcs"
+    wanted = "UNSIGNED-PAYLOAD" if unsigned else hashlib.sha256(request.body).hexdigest()
+    if request.header("x-amz-content-sha256") != wanted:
         raise Refusal("InvalidSignatureException", "x-amz-content-sha256 is not the hash of the body.")
 
 

@@ -12,7 +12,7 @@ use std::io::{BufRead, Write};
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use sealgate_aws::sign::{Algorithm, PathRules, Payload, canonical_query};
+use sealgate_aws::sign::{Algorithm, Payload, canonical_query};
 use sealgate_aws::{Credentials, Scope, SignRequest, Signer};
 use serde_json::{Value, json};
 
@@ -40,9 +40,6 @@ fn answer(line: &Value) -> Result<Value, Failure> {
     let mut signer = Signer::new(credentials, Scope::new(text("region"), text("service")));
     if text("algorithm") == "v4a" {
         signer = signer.with_algorithm(Algorithm::V4a);
-    }
-    if text("service") == "s3" {
-        signer = signer.with_path_rules(PathRules::S3);
     }
     let target = match text("target").split_once('?') {
         Some((path, query)) => format!("{path}?{}", canonical_query(query)),

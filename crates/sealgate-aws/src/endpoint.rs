@@ -7,7 +7,7 @@ mod host;
 mod pattern;
 mod region;
 
-pub use host::{is_aws_host, signing_host};
+pub use host::{is_aws_host, is_loopback, signing_host};
 pub use pattern::infer;
 pub use region::is_region;
 

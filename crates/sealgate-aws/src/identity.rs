@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 mod caller;
 mod chain;
 mod error;
+mod oidc;
 mod refresh;
 mod region;
 mod source;
@@ -24,14 +25,16 @@ mod watched;
 
 pub use caller::{Caller, caller};
 pub use error::{IdentityError, Tried};
+pub use oidc::{OidcClient, OidcStep, check_url};
 pub use spec::{AssumeRole, IdentitySpec, ProfileFiles, Source};
 
 use crate::credentials::Credentials;
 
 /// How long [`Identity::ready`] and [`Identity::refresh_now`] wait before they give up.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A forced refresh that ended less than this long ago answers the next one too.
-const RECENT: Duration = Duration::from_secs(1);
+/// Forced refreshes are at least this far apart: what AWS refuses whenever it is asked must not
+/// make us ask STS as often.
+const APART: Duration = Duration::from_secs(1);
 
 /// A source of AWS credentials, kept fresh until the last reference to it is gone.
 #[derive(Debug)]
@@ -89,11 +92,30 @@ struct State {
     failures: u32,
     generation: u64,
     refreshed_at: Option<SystemTime>,
-    /// When the last attempt ended that somebody asked for.
-    forced_at: Option<SystemTime>,
+    forced: Option<Forced>,
     next_refresh_at: Option<SystemTime>,
     refreshes: u64,
     refusals: BTreeMap<&'static str, u64>,
+}
+
+/// The last attempt that somebody asked for.
+#[derive(Debug, Clone, Copy)]
+struct Forced {
+    /// When it ended.
+    at: SystemTime,
+    /// The generation that it left.
+    generation: u64,
+    /// Whether it brought other credentials than those that were refused.
+    renewed: bool,
+}
+
+/// What is to be done for somebody whose credentials were refused.
+#[derive(Debug, PartialEq, Eq)]
+enum Wish {
+    /// Nothing: there are newer ones, or it is known that there are none.
+    Answered,
+    /// An attempt, after this long.
+    Granted(Duration),
 }
 
 impl Identity {
@@ -138,8 +160,9 @@ impl Identity {
     }
 
     /// Fetches again because AWS refused the credentials of `seen_generation` as expired. Callers
-    /// at the same time share one attempt; when newer credentials are there already, or such an
-    /// attempt ended within the last second, none is made. Waits up to 30 seconds.
+    /// at the same time share one attempt. None is made when newer credentials are there already,
+    /// or when such an attempt found no newer ones within the last second; where it did, and those
+    /// are refused too, the next one waits until that second is over. Waits up to 30 seconds.
     ///
     /// # Errors
     /// As [`current`](Self::current).
@@ -148,19 +171,23 @@ impl Identity {
         seen_generation: u64,
     ) -> Result<Arc<Credentials>, IdentityError> {
         let mut attempts = self.shared.attempts.subscribe();
-        let before = *attempts.borrow_and_update();
-        let state = self.shared.state.load_full();
-        let now = SystemTime::now();
-        let recent = state
-            .forced_at
-            .is_some_and(|at| now.duration_since(at).is_ok_and(|since| since < RECENT));
-        if state.generation != seen_generation || recent {
-            return state.current(now);
+        loop {
+            let before = *attempts.borrow_and_update();
+            match self.shared.state.load().wish(seen_generation, SystemTime::now()) {
+                Wish::Answered => return self.current(),
+                Wish::Granted(Duration::ZERO) => {
+                    self.shared.refused_generation.store(seen_generation, Ordering::Release);
+                    self.shared.wanted.notify_one();
+                    let ended = attempts.wait_for(|count| *count > before);
+                    let _ = tokio::time::timeout(PATIENCE, ended).await;
+                    return self.current();
+                }
+                Wish::Granted(pause) => {
+                    let newer = attempts.wait_for(|_| self.generation() != seen_generation);
+                    let _ = tokio::time::timeout(pause, newer).await;
+                }
+            }
         }
-        self.shared.refused_generation.store(seen_generation, Ordering::Release);
-        self.shared.wanted.notify_one();
-        let _ = tokio::time::timeout(PATIENCE, attempts.wait_for(|count| *count > before)).await;
-        self.current()
     }
 
     /// Waits until [`generation`](Self::generation) is another than `seen`, and returns it.
@@ -203,6 +230,22 @@ impl Drop for Identity {
 }
 
 impl State {
+    /// What is to be done for somebody whose credentials of generation `seen` were refused.
+    fn wish(&self, seen: u64, now: SystemTime) -> Wish {
+        if self.generation != seen {
+            return Wish::Answered;
+        }
+        let recent = self.forced.filter(|forced| forced.generation == seen).and_then(|forced| {
+            let left = APART.checked_sub(now.duration_since(forced.at).ok()?)?;
+            Some((forced.renewed, left))
+        });
+        match recent {
+            None => Wish::Granted(Duration::ZERO),
+            Some((true, left)) => Wish::Granted(left),
+            Some((false, _)) => Wish::Answered,
+        }
+    }
+
     fn current(&self, now: SystemTime) -> Result<Arc<Credentials>, IdentityError> {
         match &self.credentials {
             Some(credentials) if !credentials.is_expired(now) => Ok(Arc::clone(credentials)),

@@ -26,8 +26,10 @@ use canonical::{Canonical, KnownTarget};
 use date::Timestamp;
 pub use explain::Explanation;
 pub(crate) use explain::MASK;
+pub use headers::is_signable;
 use key::DayKey;
 pub use query::canonical_query;
+pub(crate) use query::escaped;
 
 /// What a signature is valid for. A region that is `*` or a list (`us-east-1,eu-west-1`) makes
 /// the signer use SigV4a, whose signatures hold in every region of the set.
@@ -136,18 +138,35 @@ impl<'a> From<&'a [u8]> for Payload<'a> {
     }
 }
 
+impl<'a> Payload<'a> {
+    /// What stands for `body` towards `service`: VPC Lattice verifies no digest of it and wants to
+    /// be told so (VPC Lattice user guide, "SIGv4 authenticated requests"); all others do.
+    pub fn for_service(service: &str, body: &'a [u8]) -> Self {
+        if service == "vpc-lattice-svcs" { Self::Unsigned } else { Self::Bytes(body) }
+    }
+}
+
 impl PathRules {
     /// S3: encode once, keep the path as it is.
     pub const S3: Self = Self { double_encode: false, normalise: false };
     /// Every other service.
     pub const STANDARD: Self = Self { double_encode: true, normalise: true };
+
+    /// The rules that `service` verifies by.
+    pub fn of_service(service: &str) -> Self {
+        match service {
+            "s3" | "s3-object-lambda" | "s3-outposts" | "s3express" => Self::S3,
+            _ => Self::STANDARD,
+        }
+    }
 }
 
 impl Signer {
-    /// A signer with the rules of every service but S3. An error in the credentials or in the
-    /// SigV4a key shows when signing.
+    /// A signer with the path rules of its service. An error in the credentials or in the SigV4a
+    /// key shows when signing.
     pub fn new(credentials: Credentials, scope: Scope) -> Self {
         let algorithm = scope.algorithm();
+        let path_rules = PathRules::of_service(&scope.service);
         let token = credentials.session_token.as_ref().map(|token| {
             let mut value = HeaderValue::from_str(token.expose())
                 .map_err(|_| SignError::Credentials("session token"))?;
@@ -159,7 +178,7 @@ impl Signer {
             scope,
             token,
             extra_headers: Vec::new(),
-            path_rules: PathRules::STANDARD,
+            path_rules,
             content_sha256: true,
             day: ArcSwapOption::empty(),
             target: OnceLock::new(),
@@ -168,13 +187,14 @@ impl Signer {
         .with_algorithm(algorithm)
     }
 
-    /// Signs these headers too, where a request has them.
+    /// Signs these headers too, where a request has them; those that are not
+    /// [signable](is_signable) are passed over.
     pub fn with_signed_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        self.extra_headers.extend(names);
+        self.extra_headers.extend(names.into_iter().filter(is_signable));
         self
     }
 
-    /// Uses other path rules, [`PathRules::S3`] for S3.
+    /// Uses other path rules than those of the service.
     pub fn with_path_rules(mut self, rules: PathRules) -> Self {
         self.path_rules = rules;
         self.target = OnceLock::new();
@@ -224,24 +244,14 @@ impl Signer {
         headers: &mut HeaderMap,
     ) -> Result<(), SignError> {
         let time = Timestamp::new(now).ok_or(SignError::Clock)?;
-        let token = self.token.as_ref().map(Result::as_ref).transpose().map_err(Clone::clone)?;
+        let token = self.token()?;
         let (cached, fresh) = (self.day.load(), &mut None);
         let day = match &*cached {
             Some(day) if day.day == time.day() => day,
             _ => fresh.insert(self.day_key(&time)?),
         };
         let payload = canonical::payload_text(request.body);
-        let signed = headers::Signed {
-            incoming: headers,
-            extra: &self.extra_headers,
-            host: request.host,
-            date: time.as_bytes(),
-            content_sha256: self.content_sha256.then_some(&payload[..]),
-            token: token.map(HeaderValue::as_bytes),
-            region_set: self.asymmetric.is_some().then(|| self.scope.region.as_bytes()),
-        };
-        let mut canonical =
-            Canonical::new(&request, self.path_rules, &signed, &payload, &self.target)?;
+        let mut canonical = self.canonical(&request, &time, &payload, headers)?;
         let mut signature = [0; canonical::SIGNATURE_CAPACITY];
         let signature = canonical.sign(&time, day, self.asymmetric()?, &mut signature)?;
 
@@ -275,6 +285,30 @@ impl Signer {
         }
         headers.insert(http::header::AUTHORIZATION, authorization);
         Ok(())
+    }
+
+    /// The canonical request: of `headers` what takes part, and this signer's own.
+    fn canonical(
+        &self,
+        request: &SignRequest<'_>,
+        time: &Timestamp,
+        payload: &[u8],
+        headers: &HeaderMap,
+    ) -> Result<Canonical, SignError> {
+        let signed = headers::Signed {
+            incoming: headers,
+            extra: &self.extra_headers,
+            host: request.host,
+            date: time.as_bytes(),
+            content_sha256: self.content_sha256.then_some(payload),
+            token: self.token()?.map(HeaderValue::as_bytes),
+            region_set: self.asymmetric.is_some().then(|| self.scope.region.as_bytes()),
+        };
+        Canonical::new(request, self.path_rules, &signed, payload, &self.target)
+    }
+
+    fn token(&self) -> Result<Option<&HeaderValue>, SignError> {
+        self.token.as_ref().map(Result::as_ref).transpose().map_err(Clone::clone)
     }
 
     fn asymmetric(&self) -> Result<Option<&AsymmetricKey>, SignError> {

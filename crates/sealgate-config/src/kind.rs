@@ -7,6 +7,7 @@ mod backend_tls_policy;
 mod gateway;
 mod mcp_route;
 mod metadata;
+mod oidc_exchange;
 mod payload;
 mod reference;
 mod reference_grant;
@@ -18,7 +19,9 @@ use crate::report::At;
 use crate::suggest::{did_you_mean, nearest};
 use crate::tree::{Node, Value};
 
-pub(crate) use aws_credentials::{AwsCredentials, CredentialsFile, assume_role};
+pub(crate) use aws_credentials::{
+    AwsCredentials, CredentialsFile, assume_role, role_arn, signed_headers,
+};
 pub(crate) use backend::{Backend, Endpoint, Target, TlsSettings};
 pub(crate) use backend_security_policy::BackendSecurityPolicy;
 pub(crate) use backend_tls_policy::BackendTlsPolicy;
@@ -27,6 +30,7 @@ pub(crate) use mcp_route::{
     ApiKey, BackendReference, KeyPlace, KeyValue, McpRoute, ParentReference, Security, is_backend,
 };
 pub(crate) use metadata::Metadata;
+pub(crate) use oidc_exchange::{ClientName, OidcExchange};
 pub(crate) use payload::{Payload, SubstitutionSource};
 pub(crate) use reference::ObjectReference;
 pub(crate) use reference_grant::ReferenceGrant;
@@ -249,7 +253,7 @@ fn read_resource(kind: &str, root: &Field<'_>, metadata: &Metadata) -> Option<Re
         "Backend" => Resource::Backend(Backend::read(&spec, metadata)?),
         "BackendTLSPolicy" => Resource::BackendTlsPolicy(BackendTlsPolicy::read(&spec)?),
         "BackendSecurityPolicy" => {
-            Resource::BackendSecurityPolicy(BackendSecurityPolicy::read(&spec, metadata)?)
+            Resource::BackendSecurityPolicy(BackendSecurityPolicy::read(&spec)?)
         }
         "Gateway" => Resource::Gateway(Gateway::read(&spec)?),
         "ReferenceGrant" => Resource::ReferenceGrant(ReferenceGrant::read(&spec)?),

@@ -33,6 +33,7 @@ pub(crate) struct AwsSettings {
     pub(crate) service: Option<String>,
     pub(crate) profile: Option<String>,
     pub(crate) assume_role: Option<AssumeRole>,
+    pub(crate) signed_headers: Vec<HeaderName>,
     pub(crate) signing_host: Option<String>,
 }
 
@@ -150,21 +151,26 @@ fn read_aws(field: &Field<'_>) -> Option<Option<AwsSettings>> {
     if !field.is_object() {
         return field.boolean().map(|wanted| wanted.then(AwsSettings::default));
     }
-    let object = field.object(&["region", "service", "profile", "assumeRole", "signingHost"])?;
+    let fields = ["region", "service", "profile", "assumeRole", "signedHeaders", "signingHost"];
+    let before = field.at.report().errors();
+    let object = field.exact_object(&fields)?;
     let text = |name, shape: &Shape| object.get(name).and_then(|field| field.text(shape));
     let assume_role = match object.get("assumeRole") {
         // A bare ARN is short for `{roleArn: …}`.
-        Some(role) if !role.is_object() => {
-            Some(AssumeRole::new(role.text(&Shape::length(20, 2048))?))
-        }
+        Some(role) if !role.is_object() => Some(AssumeRole::new(crate::kind::role_arn(&role)?)),
         Some(role) => Some(crate::kind::assume_role(&role)?),
         None => None,
     };
-    Some(Some(AwsSettings {
+    let settings = AwsSettings {
         region: text("region", &Shape::NON_EMPTY),
         service: text("service", &Shape::NON_EMPTY),
         profile: text("profile", &Shape::NON_EMPTY),
         assume_role,
+        signed_headers: match object.get("signedHeaders") {
+            Some(names) => crate::kind::signed_headers(&names)?,
+            None => Vec::new(),
+        },
         signing_host: text("signingHost", &Shape::PRECISE_HOSTNAME),
-    }))
+    };
+    (field.at.report().errors() == before).then_some(Some(settings))
 }

@@ -64,12 +64,20 @@ impl<'a> Field<'a> {
 
     /// A map with these fields and no others.
     pub(crate) fn object(&self, allowed: &[&str]) -> Option<Object<'a>> {
+        self.object_where(allowed, Severity::Warning)
+    }
+
+    /// As [`Field::object`] where an unknown field is an error, for the caller to count: what it was
+    /// to say about whose credentials are used must not get lost.
+    pub(crate) fn exact_object(&self, allowed: &[&str]) -> Option<Object<'a>> {
+        self.object_where(allowed, Severity::Error)
+    }
+
+    fn object_where(&self, allowed: &[&str], unknown: Severity) -> Option<Object<'a>> {
         self.at.learn(|| Fact::Fields(allowed.iter().map(|name| (*name).to_owned()).collect()));
         let object = self.open_object()?;
-        for entry in object.entries {
-            if !allowed.contains(&entry.key.as_str()) {
-                object.unknown(entry, allowed);
-            }
+        for entry in object.entries.iter().filter(|it| !allowed.contains(&it.key.as_str())) {
+            object.unknown(entry, allowed, unknown);
         }
         Some(object)
     }
@@ -323,14 +331,14 @@ impl<'a> Object<'a> {
         Field { node: &entry.value, at: self.at.field(&entry.key, span) }
     }
 
-    fn unknown(&self, entry: &Entry, allowed: &[&str]) {
+    fn unknown(&self, entry: &Entry, allowed: &[&str], otherwise: Severity) {
         let at = self.at.field(&entry.key, entry.key_span.clone());
         let meant = nearest(&entry.key, allowed.iter().copied());
         let message = format!("unknown field \"{}\"", at.path());
         let help = meant.map(|meant| format!("did you mean \"{meant}\"?"));
         let severity = match meant {
             Some(meant) if PROTECTIVE.contains(&meant) => Severity::Error,
-            _ => Severity::Warning,
+            _ => otherwise,
         };
         at.say(severity, "unknown-field", message, help);
     }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use http::HeaderName;
+
 use crate::resolved::{Backend, Credential, PrefixMode, Resolved, Route, Scheme};
 
 /// Describes every route: where it is served, and by which backends.
@@ -56,10 +58,14 @@ fn describe_backend(text: &mut String, backend: &Backend) -> std::fmt::Result {
             let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
             write!(text, ", headers {}", names.join(", "))?;
         }
-        Credential::Aws { identity, region, service, signing_host } => {
+        Credential::Aws { identity, region, service, signed_headers, signing_host } => {
             write!(text, ", AWS SigV4 {service}/{region} ({identity})")?;
             if let Some(host) = signing_host {
                 write!(text, " for host {host}")?;
+            }
+            if !signed_headers.is_empty() {
+                let names: Vec<_> = signed_headers.iter().map(HeaderName::as_str).collect();
+                write!(text, ", signing {} too", names.join(", "))?;
             }
         }
     }

@@ -84,13 +84,6 @@ pub(crate) fn address(host: &str, port: u16) -> Address {
     }
 }
 
-/// Whether `host` is this machine: the only one that plain text may carry credentials to.
-pub(crate) fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// The URL without user name, password, query and fragment, for people to see.
 pub(crate) fn without_secrets(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();

@@ -9,6 +9,7 @@ pub mod backend;
 pub mod backend_reference;
 pub mod backend_security_policy;
 pub mod mcp_route;
+pub mod oidc_exchange;
 pub mod reference;
 pub mod route_security;
 mod schema;

@@ -141,9 +141,12 @@ impl Facts {
 /// The kind that a reference at this field means unless it says so.
 fn default_kind(key: &str) -> Option<&'static str> {
     match key {
-        "secretRef" | "credentialRefs" | "certificateRefs" | "clientCertificateRef" => {
-            Some("Secret")
-        }
+        "secretRef"
+        | "credentialRefs"
+        | "certificateRefs"
+        | "clientCertificateRef"
+        | "clientIDRef"
+        | "clientSecret" => Some("Secret"),
         "caCertificateRefs" | "valueRef" => Some("ConfigMap"),
         "backendRef" | "backendRefs" => Some("Service"),
         _ => None,

@@ -37,6 +37,13 @@ pub fn is_aws_host(host: &str) -> bool {
     split(&plain(host)).is_some()
 }
 
+/// Whether `host` is this machine: the only one that plain text may carry credentials to.
+pub fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// The host to send and to sign for an `https` (or, with `secure` false, `http`) request to
 /// `authority`: lower case, without a trailing dot, with its port unless that is the scheme's own.
 pub fn signing_host(authority: &str, secure: bool) -> String {

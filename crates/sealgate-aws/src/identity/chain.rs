@@ -209,7 +209,6 @@ fn reads_as_login(text: &str) -> bool {
                 .any(|sign| text.contains(sign))
 }
 
-/// All causes in one line.
 /// An error and its causes in one line.
 pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::oidc::OidcStep;
+
 /// Why an identity has no credentials. Cheap to clone; holds nothing secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -28,6 +30,16 @@ pub enum IdentityError {
     NotFound {
         /// Every source asked, and what it answered.
         tried: Arc<[Tried]>,
+    },
+    /// An OpenID Connect provider gave no token.
+    #[error("{step} at {url} failed: {message}")]
+    Oidc {
+        /// The step that failed.
+        step: OidcStep,
+        /// Where.
+        url: Arc<str>,
+        /// The provider's own words, or what is wrong with them.
+        message: Arc<str>,
     },
     /// The first attempt has not ended yet.
     #[error("AWS credentials are still being fetched")]
@@ -68,6 +80,7 @@ impl IdentityError {
             Self::Expired { .. } => "credentials_expired",
             Self::Invalid { .. } => "credentials_invalid",
             Self::NotFound { .. } => "credentials_not_found",
+            Self::Oidc { .. } => "credentials_oidc",
             Self::Pending => "credentials_pending",
             Self::Refused { .. } => "credentials_refused",
             Self::Unreachable { .. } => "credentials_unreachable",
@@ -83,7 +96,21 @@ impl IdentityError {
             Self::NotFound { .. } => "Give one of these sources credentials, or name another \
                                       source in the configuration."
                 .to_owned(),
+            Self::Oidc { step: OidcStep::Discovery, .. } => {
+                "Check the issuer: below it, .well-known/openid-configuration has to answer with \
+                 a document of that very issuer; or set the token endpoint."
+                    .to_owned()
+            }
+            Self::Oidc { step: OidcStep::Token, .. } => {
+                "Check the client, its secret, the scopes and the audience; the provider has to \
+                 permit the client credentials grant and to issue signed tokens (JWT)."
+                    .to_owned()
+            }
             Self::Pending => "Try again in a moment.".to_owned(),
+            Self::Refused { asked, code, .. } if **code == *"InvalidIdentityToken" => format!(
+                "Register the token's issuer and audience with IAM as an OpenID Connect provider, \
+                 in the account of the role, for {asked}."
+            ),
             Self::Refused { asked, .. } => {
                 format!("Check the permissions and the trust policy behind {asked}.")
             }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::task::JoinSet;
 
 use super::watched::Watched;
-use super::{IdentityError, Shared, State, source};
+use super::{Forced, IdentityError, Shared, State, source};
 use crate::credentials::Credentials;
 
 /// How often files are looked at, and the clock, which jumps when a machine wakes up.
@@ -48,9 +48,8 @@ async fn attempt(shared: &Shared) {
     };
     let now = SystemTime::now();
     let mut state = State::clone(&shared.state.load());
-    if shared.refused_generation.load(Ordering::Acquire) == state.generation {
-        state.forced_at = Some(now);
-    }
+    let refused = state.generation;
+    let forced = shared.refused_generation.load(Ordering::Acquire) == refused;
     match outcome {
         Ok(provided) => {
             if state.credentials.as_deref() != Some(&provided.credentials) {
@@ -81,7 +80,18 @@ async fn attempt(shared: &Shared) {
             state.error = Some(error);
         }
     }
+    if forced {
+        let (generation, renewed) = (state.generation, state.generation != refused);
+        state.forced = Some(Forced { at: now, generation, renewed });
+    }
     shared.state.store(Arc::new(state));
+    // Whoever wished for an attempt meanwhile has had it.
+    let _ = shared.refused_generation.compare_exchange(
+        refused,
+        u64::MAX,
+        Ordering::AcqRel,
+        Ordering::Acquire,
+    );
     shared.attempts.send_modify(|count| *count += 1);
 }
 

@@ -31,6 +31,13 @@ pub(super) async fn provide(spec: &IdentitySpec) -> Result<Provided, IdentityErr
             }
             Provided { credentials, by: "credentials text".to_owned() }
         }
+        Source::Oidc { client, role } => {
+            let token = client.token().await?;
+            let sts = Sts::connect(spec, None).await;
+            let credentials = sts.exchange(token.expose(), role).await?;
+            let by = format!("OIDC {}, role {}", client.issuer, role.role_arn);
+            Provided { credentials, by }
+        }
         Source::WebIdentity { token_file, role } => {
             let token = read_token(token_file)?;
             let sts = Sts::connect(spec, None).await;

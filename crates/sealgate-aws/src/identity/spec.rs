@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::oidc::OidcClient;
 use crate::credentials::Credentials;
 use crate::secret::Secret;
 
@@ -40,6 +41,14 @@ pub enum Source {
         text: Secret,
         /// The profile to take.
         profile: String,
+    },
+    /// A token that an OpenID Connect provider issues to this client, exchanged at STS for the
+    /// role's credentials (`AssumeRoleWithWebIdentity`). Both are fetched anew at every refresh.
+    Oidc {
+        /// Who asks the provider.
+        client: OidcClient,
+        /// The role; its external id, tags and source identity come from the token, not from here.
+        role: AssumeRole,
     },
     /// These keys.
     Static(Credentials),
@@ -126,6 +135,11 @@ impl fmt::Display for Source {
             Self::CredentialsText { profile, .. } => {
                 write!(formatter, "credentials text, profile {profile}")
             }
+            Self::Oidc { client, role } => write!(
+                formatter,
+                "OIDC client {} of {}, role {}",
+                client.client_id, client.issuer, role.role_arn
+            ),
             Self::Static(credentials) => {
                 write!(formatter, "static keys {}", credentials.access_key_id)
             }

@@ -58,11 +58,6 @@ impl Sts {
                 message: format!("session tag {key}: {error}").into(),
             })?);
         }
-        let policies: Vec<_> = role
-            .policy_arns
-            .iter()
-            .map(|arn| PolicyDescriptorType::builder().arn(arn).build())
-            .collect();
         let answer = aws_sdk_sts::Client::from_conf(settings)
             .assume_role()
             .role_arn(&role.role_arn)
@@ -70,7 +65,7 @@ impl Sts {
             .set_external_id(role.external_id.clone())
             .set_duration_seconds(seconds(role.duration))
             .set_policy(role.policy.clone())
-            .set_policy_arns((!policies.is_empty()).then_some(policies))
+            .set_policy_arns(managed_policies(role))
             .set_tags((!tags.is_empty()).then_some(tags))
             .set_transitive_tag_keys(
                 (!role.transitive_tags.is_empty()).then(|| role.transitive_tags.clone()),
@@ -89,11 +84,6 @@ impl Sts {
         role: &AssumeRole,
     ) -> Result<Credentials, IdentityError> {
         let asked = format!("sts:AssumeRoleWithWebIdentity for {}", role.role_arn);
-        let policies: Vec<_> = role
-            .policy_arns
-            .iter()
-            .map(|arn| PolicyDescriptorType::builder().arn(arn).build())
-            .collect();
         let answer = aws_sdk_sts::Client::from_conf(self.settings.clone().build())
             .assume_role_with_web_identity()
             .role_arn(&role.role_arn)
@@ -101,7 +91,7 @@ impl Sts {
             .web_identity_token(token)
             .set_duration_seconds(seconds(role.duration))
             .set_policy(role.policy.clone())
-            .set_policy_arns((!policies.is_empty()).then_some(policies))
+            .set_policy_arns(managed_policies(role))
             .send()
             .await
             .map_err(|error| refusal(&asked, &error))?;
@@ -116,6 +106,11 @@ pub(super) fn patience() -> TimeoutConfig {
         .operation_attempt_timeout(Duration::from_secs(8))
         .operation_timeout(Duration::from_secs(20))
         .build()
+}
+
+fn managed_policies(role: &AssumeRole) -> Option<Vec<PolicyDescriptorType>> {
+    let policy = |arn: &String| PolicyDescriptorType::builder().arn(arn).build();
+    (!role.policy_arns.is_empty()).then(|| role.policy_arns.iter().map(policy).collect())
 }
 
 fn seconds(duration: Option<Duration>) -> Option<i32> {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::refresh::{due, pause_after};
-use super::{AssumeRole, IdentityError, IdentitySpec, Source, State, Tried};
+use super::{AssumeRole, Forced, IdentityError, IdentitySpec, Source, State, Tried, Wish};
 use crate::credentials::Credentials;
 use crate::secret::Secret;
 
@@ -43,6 +43,31 @@ fn expired_credentials_are_not_served() {
         Err(IdentityError::Expired { .. })
     ));
     assert_eq!(State::default().current(now), Err(IdentityError::Pending));
+}
+
+#[test]
+fn who_is_refused_again_is_served_by_generation_and_not_by_time() {
+    let now = SystemTime::now();
+    let ago = |milliseconds| now - Duration::from_millis(milliseconds);
+    let state = |generation, forced: Option<(SystemTime, u64, bool)>| State {
+        generation,
+        forced: forced.map(|(at, generation, renewed)| Forced { at, generation, renewed }),
+        ..State::default()
+    };
+    let at_once = Wish::Granted(Duration::ZERO);
+    assert_eq!(state(2, None).wish(1, now), Wish::Answered, "newer ones are there");
+    assert_eq!(state(1, None).wish(1, now), at_once);
+    let fruitless = state(1, Some((ago(400), 1, false)));
+    assert_eq!(fruitless.wish(1, now), Wish::Answered, "known to bring nothing");
+    assert_eq!(fruitless.wish(1, now + Duration::from_secs(1)), at_once);
+    // Refused once more within the second: served, and STS is not asked more often than that.
+    let renewed = state(2, Some((ago(400), 2, true)));
+    assert_eq!(renewed.wish(2, now), Wish::Granted(Duration::from_millis(600)));
+    assert_eq!(
+        state(3, Some((ago(400), 2, true))).wish(3, now),
+        at_once,
+        "renewed since, unforced"
+    );
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Watched {
             Source::WebIdentity { token_file, .. } => {
                 Self { files: vec![token_file.clone()], folder: None }
             }
-            Source::CredentialsText { .. } | Source::Static(_) => {
+            Source::CredentialsText { .. } | Source::Oidc { .. } | Source::Static(_) => {
                 Self { files: Vec::new(), folder: None }
             }
         }

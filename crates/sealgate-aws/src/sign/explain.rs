@@ -4,9 +4,8 @@ use std::time::SystemTime;
 
 use http::header::{HeaderMap, HeaderValue};
 
-use super::canonical::{Canonical, payload_text};
+use super::canonical::payload_text;
 use super::date::Timestamp;
-use super::headers::Signed;
 use super::{SignError, SignRequest, Signer};
 
 /// What stands for a secret.
@@ -55,19 +54,8 @@ impl Signer {
     ) -> Result<Explanation, SignError> {
         let time = Timestamp::new(now).ok_or(SignError::Clock)?;
         let day = self.day_key(&time)?;
-        let token = self.token.as_ref().map(Result::as_ref).transpose().map_err(Clone::clone)?;
         let payload = payload_text(request.body);
-        let signed = Signed {
-            incoming: headers,
-            extra: &self.extra_headers,
-            host: request.host,
-            date: time.as_bytes(),
-            content_sha256: self.content_sha256.then_some(&payload[..]),
-            token: token.map(HeaderValue::as_bytes),
-            region_set: self.asymmetric.is_some().then(|| self.scope.region.as_bytes()),
-        };
-        let mut canonical =
-            Canonical::new(&request, self.path_rules, &signed, &payload, &self.target)?;
+        let mut canonical = self.canonical(&request, &time, &payload, headers)?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(Explanation {
             canonical_request: text(canonical.text()),

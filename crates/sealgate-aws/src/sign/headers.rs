@@ -7,6 +7,36 @@ pub(super) const X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 pub(super) const X_AMZ_REGION_SET: HeaderName = HeaderName::from_static("x-amz-region-set");
 pub(super) const X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
+/// What belongs to one connection, what hops rewrite or add to (AWS's own load balancers among
+/// them), and what carries the signature itself: the SDKs sign none of these.
+const NEVER_SIGNED: [&str; 17] = [
+    "authorization",
+    "baggage",
+    "connection",
+    "expect",
+    "forwarded",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "traceparent",
+    "tracestate",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "via",
+    "x-amzn-trace-id",
+];
+
+/// Whether a header may be named to
+/// [`with_signed_headers`](super::Signer::with_signed_headers): a signature that covers one of
+/// those that may not breaks on the way.
+pub fn is_signable(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    !NEVER_SIGNED.contains(&name) && !name.starts_with("x-forwarded-")
+}
+
 /// The headers of one request that take part in its signature.
 pub(super) struct Signed<'a> {
     pub(super) incoming: &'a HeaderMap,

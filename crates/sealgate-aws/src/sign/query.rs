@@ -45,10 +45,7 @@ pub(super) fn append(out: &mut Vec<u8>, raw: &str, added: &[(&str, &str)]) {
         })
         .collect();
     for (key, value) in added {
-        let (mut encoded_key, mut encoded_value) = (Vec::new(), Vec::new());
-        key.bytes().for_each(|byte| write_byte(&mut encoded_key, byte));
-        value.bytes().for_each(|byte| write_byte(&mut encoded_value, byte));
-        pairs.push((encoded_key, encoded_value));
+        pairs.push((escaped(key).into_bytes(), escaped(value).into_bytes()));
     }
     pairs.sort();
     for (index, (key, value)) in pairs.iter().enumerate() {
@@ -59,6 +56,14 @@ pub(super) fn append(out: &mut Vec<u8>, raw: &str, added: &[(&str, &str)]) {
         out.push(b'=');
         out.extend_from_slice(value);
     }
+}
+
+/// Plain text, escaped so that it can stand in a query or a form.
+pub(crate) fn escaped(plain: &str) -> String {
+    let mut out = Vec::with_capacity(plain.len() + 8);
+    plain.bytes().for_each(|byte| write_byte(&mut out, byte));
+    // Only ASCII was written.
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 fn write_pair(out: &mut Vec<u8>, piece: &str) {

@@ -6,7 +6,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::asymmetric::derive_scalar;
 use super::date::Timestamp;
-use super::{Payload, Scope, SignError, SignRequest, Signer, canonical_query};
+use super::{PathRules, Payload, Scope, SignError, SignRequest, Signer, canonical_query};
 use crate::credentials::Credentials;
 
 const NOON: Duration = Duration::from_secs(1_440_938_160);
@@ -113,6 +113,21 @@ fn a_digest_signs_like_the_body_it_is_of() {
     let request = SignRequest { body, ..request("/mcp") };
     signer.sign(request, UNIX_EPOCH + NOON, &mut headers).unwrap();
     assert_eq!(whole, headers);
+}
+
+#[test]
+fn services_have_rules_of_their_own() {
+    let hash_of = |service: &str| {
+        let request = SignRequest { body: Payload::for_service(service, b"{}"), ..request("/a") };
+        let signer = Signer::new(Credentials::new("A", "B"), Scope::new("r", service));
+        let mut headers = HeaderMap::new();
+        signer.sign(request, UNIX_EPOCH, &mut headers).unwrap();
+        headers["x-amz-content-sha256"].to_str().unwrap().to_owned()
+    };
+    assert_eq!(hash_of("vpc-lattice-svcs"), "UNSIGNED-PAYLOAD");
+    assert_eq!(hash_of("bedrock-agentcore").len(), 64);
+    assert_eq!(PathRules::of_service("s3"), PathRules::S3);
+    assert_eq!(PathRules::of_service("lambda"), PathRules::STANDARD);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! An STS of our own on a free port of the loopback, that answers as told and remembers requests.
+//! An STS of our own (or another server) on a free port of the loopback, that answers as told and
+//! remembers requests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -7,11 +8,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// One request, its form fields and the credential it was signed with.
+/// One request, its form fields and the credential it was signed with, if any.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) fields: HashMap<String, String>,
     pub(crate) authorization: String,
+    pub(crate) host: String,
+    pub(crate) target: String,
 }
 
 type Script = dyn Fn(usize, &Asked) -> (u16, String) + Send + Sync;
@@ -74,6 +77,8 @@ async fn serve(mut stream: TcpStream, asked: Arc<Mutex<Vec<Asked>>>, script: Arc
         let request = Asked {
             fields: fields(&String::from_utf8(body).unwrap()),
             authorization: header("authorization").unwrap_or_default(),
+            host: header("host").unwrap_or_default(),
+            target: text.split(' ').nth(1).unwrap_or_default().to_owned(),
         };
         let number = {
             let mut asked = asked.lock().unwrap();

@@ -1,7 +1,7 @@
 //! BackendSecurityPolicy in: a named AWS identity, which `identityRef` or `targetRefs` put to use.
 
-use super::{AwsCredentials, CredentialsFile, Metadata, ObjectReference};
-use crate::read::{Field, Shape};
+use super::{AwsCredentials, ObjectReference};
+use crate::read::Field;
 
 /// AWS credentials with a name of their own.
 pub(crate) struct BackendSecurityPolicy {
@@ -23,7 +23,7 @@ impl BackendSecurityPolicy {
         ("AnthropicAPIKey", "anthropicAPIKey"),
     ];
 
-    pub(crate) fn read(spec: &Field<'_>, metadata: &Metadata) -> Option<Self> {
+    pub(crate) fn read(spec: &Field<'_>) -> Option<Self> {
         let mut allowed = vec!["type", "targetRefs", "credentialOverride"];
         allowed.extend(Self::TYPES.map(|(_, field)| field));
         let object = spec.object(&allowed)?;
@@ -59,7 +59,7 @@ impl BackendSecurityPolicy {
             field.at.warning("not-enforced", "credentialOverride is not enforced by Sealgate");
         }
         let aws = object.required("awsCredentials")?;
-        Some(Self { aws: Some(read_aws(&aws, metadata)?), targets })
+        Some(Self { aws: Some(AwsCredentials::of_policy(&aws)?), targets })
     }
 }
 
@@ -75,34 +75,4 @@ fn read_target(item: &Field<'_>) -> Option<ObjectReference> {
     let object = item.open_object()?;
     let complete = [object.required("group"), object.required("kind")].iter().all(Option::is_some);
     ObjectReference::read(item, "", "").filter(|_| complete)
-}
-
-/// The shape differs from a route's in `oidcExchangeToken`.
-fn read_aws(field: &Field<'_>, metadata: &Metadata) -> Option<AwsCredentials> {
-    let allowed = ["region", "service", "credentialsFile", "oidcExchangeToken", "assumeRole"];
-    let object = field.object(&allowed)?;
-    if let Some(token) = object.get("oidcExchangeToken") {
-        let message = format!("OIDC exchange token is not supported: {}", metadata.name);
-        token.at.error("oidc-exchange", message);
-        return None;
-    }
-    let file = match object.get("credentialsFile") {
-        Some(file) => Some(CredentialsFile::read(&file)?),
-        None => None,
-    };
-    let assume_role = match object.get("assumeRole") {
-        Some(role) => Some(super::aws_credentials::assume_role(&role)?),
-        None => None,
-    };
-    let region = object.required("region")?;
-    Some(AwsCredentials {
-        at: field.at.clone(),
-        region_at: region.at.clone(),
-        region: region.text(&Shape::NON_EMPTY)?,
-        service: object.get("service").and_then(|service| service.text(&Shape::NON_EMPTY)),
-        file,
-        assume_role,
-        identity: None,
-        signing_host: None,
-    })
 }

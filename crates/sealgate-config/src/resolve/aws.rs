@@ -1,8 +1,8 @@
 //! `awsCredentials` in, what to sign with and for out.
 
 use sealgate_aws::IdentitySpec;
-use sealgate_aws::endpoint::{self, Signing};
-use sealgate_aws::identity::{AssumeRole, Source};
+use sealgate_aws::endpoint::{self, Signing, is_loopback};
+use sealgate_aws::identity::{AssumeRole, OidcClient, Source};
 
 use super::Context;
 use super::backend::{Host, Server};
@@ -10,11 +10,11 @@ use super::store::{Absent, Referrer, invalid};
 use super::tls::Tls;
 use crate::finding::Severity;
 use crate::kind::{
-    AI_GATEWAY, AwsCredentials, CredentialsFile, ENVOY_GATEWAY, ObjectReference, Resource,
+    AI_GATEWAY, AwsCredentials, ClientName, CredentialsFile, ENVOY_GATEWAY, ObjectReference,
+    OidcExchange, Resource,
 };
 use crate::report::At;
 use crate::resolved::{Credential, Scheme};
-use crate::url::is_loopback;
 
 /// Resolves the AWS credentials of one backend.
 pub(super) fn resolve(
@@ -27,7 +27,13 @@ pub(super) fn resolve(
     check_transport(server, &aws.at)?;
     let service = services(server, signing_host.as_deref(), aws)?;
     let identity = identity(context, from, aws)?;
-    Some(Credential::Aws { identity, region: aws.region.clone(), service, signing_host })
+    Some(Credential::Aws {
+        identity,
+        region: aws.region.clone(),
+        service,
+        signed_headers: aws.signed_headers.clone(),
+        signing_host,
+    })
 }
 
 /// The credentials that a BackendSecurityPolicy gives to a Backend by targeting it. `None` when
@@ -189,10 +195,14 @@ fn identity(
     from: Referrer<'_>,
     aws: &AwsCredentials,
 ) -> Option<IdentitySpec> {
-    let mut spec = match (&aws.file, &aws.identity) {
-        (Some(file), _) => IdentitySpec::new(credentials_text(context, from, file)?),
-        (None, Some(reference)) => shared_identity(context, from, reference)?,
-        (None, None) => IdentitySpec::new(Source::DefaultChain),
+    let mut spec = match (&aws.file, &aws.oidc, &aws.identity) {
+        (Some(file), ..) => IdentitySpec::new(credentials_text(context, from, file)?),
+        (None, Some(oidc), _) => {
+            let spec = IdentitySpec::new(token_exchange(context, from, oidc)?);
+            IdentitySpec { sts_region: Some(aws.region.clone()), ..spec }
+        }
+        (None, None, Some(reference)) => shared_identity(context, from, reference)?,
+        (None, None, None) => IdentitySpec::new(Source::DefaultChain),
     };
     if let Some(role) = &aws.assume_role {
         spec = with_role(spec, role, &aws.region);
@@ -233,6 +243,33 @@ fn shared_identity(
         return None;
     };
     identity(context, Referrer { group: AI_GATEWAY, kind, namespace }, aws)
+}
+
+fn token_exchange(
+    context: &Context<'_>,
+    from: Referrer<'_>,
+    oidc: &OidcExchange,
+) -> Option<Source> {
+    let value = |reference, key| context.store.value_or_report(from, reference, key);
+    let client_id = match &oidc.client {
+        ClientName::Inline(name) => Some(name.clone()),
+        ClientName::Secret(reference) => {
+            value(reference, "client-id").map(|name| name.expose().trim().to_owned())
+        }
+    };
+    let client_secret = value(&oidc.secret, "client-secret");
+    Some(Source::Oidc {
+        client: OidcClient {
+            issuer: oidc.issuer.clone(),
+            token_endpoint: oidc.token_endpoint.clone(),
+            client_id: client_id?,
+            client_secret: client_secret?,
+            scopes: oidc.scopes.clone(),
+            audience: oidc.audience.clone(),
+            resources: oidc.resources.clone(),
+        },
+        role: AssumeRole::new(oidc.role_arn.as_str()),
+    })
 }
 
 fn credentials_text(

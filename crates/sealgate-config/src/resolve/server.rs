@@ -1,7 +1,7 @@
 //! The servers of an mcp.json, or one URL, in; the route that serves them out.
 
 use sealgate_aws::IdentitySpec;
-use sealgate_aws::endpoint::{self, Signing};
+use sealgate_aws::endpoint::{self, Signing, is_loopback};
 use sealgate_aws::identity::Source;
 
 use super::aws::with_role;
@@ -15,7 +15,7 @@ use crate::resolved::{
     Address, Backend, Credential, EraSetting, PrefixMode, QuestionSetting, Route, Scheme,
     ToolSelector,
 };
-use crate::url::{Url, is_loopback};
+use crate::url::Url;
 
 /// One route at `/mcp` with all servers.
 pub(super) fn resolve_servers(
@@ -183,6 +183,7 @@ fn sign(context: &Context<'_>, url: &Url, settings: &AwsSettings, at: &At) -> Op
         identity,
         region: scope.region.to_string(),
         service: scope.service.to_string(),
+        signed_headers: settings.signed_headers.clone(),
         signing_host: settings.signing_host.clone(),
     })
 }

@@ -37,6 +37,8 @@ pub enum Credential {
         region: String,
         /// The credential scope's service.
         service: String,
+        /// Headers that are signed too, beside those that always are, where a request has them.
+        signed_headers: Vec<HeaderName>,
         /// Sign for this host instead of the backend's authority.
         signing_host: Option<String>,
     },

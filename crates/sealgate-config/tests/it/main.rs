@@ -4,6 +4,7 @@
 mod examples;
 mod files;
 mod hostile;
+mod identity;
 mod kitchen_sink;
 mod mcp_json;
 mod messages;

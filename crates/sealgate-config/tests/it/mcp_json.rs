@@ -45,11 +45,15 @@ fn aws_is_true_or_settings() {
     let outcome = load_text(&servers(&format!(r#"{{{url}, "aws": true}}"#)));
     assert_eq!(scope(only_backend(&outcome)), ("us-east-1", "aws-mcp"));
     let more = r#""aws": {"region": "eu-west-1", "service": "x", "profile": "p",
-        "assumeRole": "arn:aws:iam::123456789012:role/x", "signingHost": "a.example"}"#;
+        "assumeRole": "arn:aws:iam::123456789012:role/x", "signedHeaders": ["x-tenant"],
+        "signingHost": "a.example"}"#;
     let outcome = load_text(&servers(&format!("{{{url}, {more}}}")));
     let backend = only_backend(&outcome);
     assert_eq!(scope(backend), ("eu-west-1", "x"));
-    let Credential::Aws { identity, signing_host, .. } = &backend.credential else { panic!() };
+    let Credential::Aws { identity, signed_headers, signing_host, .. } = &backend.credential else {
+        panic!()
+    };
+    assert_eq!(signed_headers, &["x-tenant"]);
     assert_eq!(identity.to_string(), "profile p, role arn:aws:iam::123456789012:role/x");
     assert_eq!(signing_host.as_deref(), Some("a.example"));
     let outcome = load_text(&servers(r#"{"url": "http://127.0.0.1:1/x", "aws": false}"#));

@@ -339,11 +339,6 @@ spec:
     let outcome = load_text(&text);
     assert_eq!(outcome.findings, []);
     assert_eq!(scope(only_backend(&outcome)), ("us-east-1", "aws-mcp"));
-    let oidc =
-        policy.replace("credentialsFile: { secretRef: { name: keys } }", "oidcExchangeToken: {}");
-    let outcome = load_text(&(route("", "") + &backend("aws-mcp.us-east-1.api.aws", 443) + &oidc));
-    assert!(errors(&outcome).contains(&"OIDC exchange token is not supported: p"));
-    assert!(outcome.resolved.routes.is_empty());
 }
 
 #[test]

@@ -30,10 +30,14 @@ pub(super) enum Sent {
     Read(http::response::Parts, Bytes),
 }
 
-/// What has been tried on one request; each cure is tried once.
+/// How often one request may have its credentials fetched again: they may be rotated once more
+/// between the first time and its being sent.
+const FRESH_CREDENTIALS: u8 = 2;
+
+/// What has been tried on one request.
 #[derive(Default)]
 struct Cures {
-    credentials: bool,
+    credentials: u8,
     clock: bool,
 }
 
@@ -179,14 +183,15 @@ impl Attempt<'_> {
     ) -> Result<bool, BackendError> {
         let identity = &self.sigv4.identity;
         if matches!(refusal.kind, RefusalKind::ExpiredToken | RefusalKind::InvalidClientToken) {
-            if std::mem::replace(&mut cures.credentials, true) {
+            if cures.credentials == FRESH_CREDENTIALS {
                 return Ok(false);
             }
+            cures.credentials += 1;
             return match identity.refresh_now(self.generation).await {
                 Ok(_) => Ok(identity.generation() != self.generation),
-                Err(error @ IdentityError::Expired { .. }) => Err(BackendError::Credentials(error)),
                 // AWS's own words say more than that its neighbour could not be asked.
-                Err(_) => Ok(false),
+                Err(IdentityError::Unreachable { .. } | IdentityError::Pending) => Ok(false),
+                Err(error) => Err(BackendError::Credentials(error)),
             };
         }
         if refusal.may_be_skew() && !std::mem::replace(&mut cures.clock, true) {

@@ -187,7 +187,7 @@ fn compile_seal(backend: &Backend, base: &Foundation) -> Result<(Seal, String), 
             let query = format!("{}={}", encode(param), encode(value.expose()));
             (Seal::None, format!("{target}{separator}{query}"))
         }
-        Credential::Aws { identity, region, service, signing_host } => {
+        Credential::Aws { identity, region, service, signed_headers, signing_host } => {
             let scope = Scope::new(region.as_str(), service.as_str());
             let host = signing_host.clone().unwrap_or_else(|| backend.authority.clone());
             let identity = base.identities.get(identity);
@@ -197,7 +197,8 @@ fn compile_seal(backend: &Backend, base: &Foundation) -> Result<(Seal, String), 
                 Some((path, query)) => format!("{path}?{}", canonical_query(query)),
                 None => target,
             };
-            (Seal::SigV4(SigV4::new(identity, scope, host, clock)), target)
+            let seal = SigV4::new(identity, scope, host, clock).signing_too(signed_headers);
+            (Seal::SigV4(seal), target)
         }
     })
 }

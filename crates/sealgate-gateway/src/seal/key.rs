@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use sealgate_aws::identity::{Identity, IdentityError};
 use sealgate_aws::refusal::ClockOffset;
-use sealgate_aws::sign::{Explanation, Scope, SignError, SignRequest, Signer};
+use sealgate_aws::sign::{Explanation, Payload, Scope, SignError, SignRequest, Signer};
 
 use super::Draft;
 use crate::fail::BackendError;
@@ -22,6 +22,8 @@ pub(crate) struct SigV4 {
     pub(crate) host: String,
     /// What AWS's refusals taught about its clock; shared by all that is signed for this host.
     pub(crate) clock: Arc<ClockOffset>,
+    /// Signed beside those that always are.
+    signed_headers: Vec<HeaderName>,
     /// The signer of the identity's present credentials.
     keys: ArcSwapOption<Keys>,
 }
@@ -40,7 +42,13 @@ impl SigV4 {
         host: String,
         clock: Arc<ClockOffset>,
     ) -> Self {
-        Self { identity, scope, host, clock, keys: ArcSwapOption::empty() }
+        let keys = ArcSwapOption::empty();
+        Self { identity, scope, host, clock, signed_headers: Vec::new(), keys }
+    }
+
+    /// Signs these headers too, where a request has them.
+    pub(crate) fn signing_too(self, names: &[HeaderName]) -> Self {
+        Self { signed_headers: names.to_vec(), ..self }
     }
 
     /// Waits for an identity that has only just been started, or whose credentials have run out
@@ -89,7 +97,7 @@ impl SigV4 {
             method: &draft.method,
             host: draft.place.and_then(|it| it.signing_host.as_deref()).unwrap_or(&self.host),
             path_and_query: draft.path_and_query(),
-            body: (&*draft.body).into(),
+            body: Payload::for_service(&self.scope.service, &draft.body),
         }
     }
 
@@ -105,7 +113,8 @@ impl SigV4 {
             return Ok(work(&keys.signer)?);
         }
         let credentials = self.identity.current().map_err(BackendError::Credentials)?;
-        let signer = Signer::new((*credentials).clone(), self.scope.clone());
+        let signer = Signer::new((*credentials).clone(), self.scope.clone())
+            .with_signed_headers(self.signed_headers.iter().cloned());
         let done = work(&signer)?;
         self.keys.store(Some(Arc::new(Keys { generation, signer })));
         Ok(done)

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use super::reference::{Duration, Namespace, ObjectName, PreciseHostname, SecretReference};
+use super::reference::{
+    Duration, HeaderName, Namespace, ObjectName, PreciseHostname, SecretReference,
+};
 
 /// Sign requests with AWS SigV4. Without `credentialsFile` and `identityRef` the credentials are
 /// those of the default chain: environment, EKS Pod Identity, IRSA, instance metadata, ECS task.
@@ -32,6 +34,10 @@ pub struct AwsCredentials {
     pub assume_role: Option<AssumeRole>,
     /// A BackendSecurityPolicy whose credentials are used. Extension of Sealgate.
     pub identity_ref: Option<IdentityReference>,
+    /// Headers that the signature covers beside those that it always does, where a request has
+    /// them. Extension of Sealgate.
+    #[schemars(length(max = 16))]
+    pub signed_headers: Option<Vec<HeaderName>>,
     /// The host to sign for, when it is not that of the backend. Extension of Sealgate.
     pub signing_host: Option<PreciseHostname>,
 }

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::aws::{AssumeRole, CredentialsFile};
-use super::reference::LocalReference;
+use super::oidc_exchange::OidcExchangeToken;
+use super::reference::{HeaderName, LocalReference};
 
 /// Credentials for the backends that it targets, or that refer to it by `identityRef`.
 #[derive(JsonSchema)]
@@ -110,9 +111,12 @@ pub struct PolicyAwsCredentials {
     pub service: Option<String>,
     /// An AWS shared-credentials file in a Secret.
     pub credentials_file: Option<CredentialsFile>,
-    /// A token that is exchanged for credentials. Not supported by Sealgate.
-    #[schemars(extend("type" = "object"))]
-    pub oidc_exchange_token: Option<Value>,
+    /// A token of an OpenID Connect provider that is exchanged for the credentials of a role.
+    pub oidc_exchange_token: Option<OidcExchangeToken>,
     /// A role to assume with the credentials. Extension of Sealgate.
     pub assume_role: Option<AssumeRole>,
+    /// Headers that the signature covers beside those that it always does, where a request has
+    /// them. Extension of Sealgate.
+    #[schemars(length(max = 16))]
+    pub signed_headers: Option<Vec<HeaderName>>,
 }

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 
 use super::backend_reference::BackendReference;
-use super::reference::{Group, Hostname, Kind, Namespace, ObjectName, PortNumber, PreciseHostname};
+use super::reference::{
+    Group, HeaderName, Hostname, Kind, Namespace, ObjectName, PortNumber, PreciseHostname,
+};
 use super::route_security::{RouteSecurity, Rule};
 
 /// One MCP endpoint and the MCP servers behind it.
@@ -79,8 +81,7 @@ pub struct HeaderMatch {
     )]
     pub kind: Option<String>,
     /// The name of the header.
-    #[schemars(length(min = 1, max = 256), regex(pattern = r"^[A-Za-z0-9!#$%&'*+\-.^_\x60|~]+$"))]
-    pub name: String,
+    pub name: HeaderName,
     /// The value, or the expression that the whole value must match.
     #[schemars(length(min = 1, max = 4096))]
     pub value: String,

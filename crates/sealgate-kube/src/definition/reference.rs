@@ -55,6 +55,13 @@ pub struct Hostname(
     pub String,
 );
 
+/// The name of a header.
+#[derive(JsonSchema)]
+pub struct HeaderName(
+    #[schemars(length(min = 1, max = 256), regex(pattern = r"^[A-Za-z0-9!#$%&'*+\-.^_\x60|~]+$"))]
+    pub String,
+);
+
 /// A TCP port.
 #[derive(JsonSchema)]
 pub struct PortNumber(#[schemars(range(min = 1, max = 65535))] pub i32);

@@ -35,6 +35,21 @@ fn every_reference_of_a_route_is_found() {
 }
 
 #[test]
+fn the_secrets_of_a_token_exchange_are_found() {
+    let policy = json!({ "spec": { "awsCredentials": { "oidcExchangeToken": { "oidc": {
+        "clientIDRef": { "name": "client" },
+        "clientSecret": { "name": "secret", "namespace": "vault" }
+    } } } } });
+    let facts = Facts::of(Kind::BackendSecurityPolicy, "default", &policy);
+    let named = |namespace: &str, name: &str| Reference {
+        kind: Kind::Secret,
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    };
+    assert_eq!(facts.references, [named("default", "client"), named("vault", "secret")]);
+}
+
+#[test]
 fn a_slice_gives_the_addresses_that_are_ready() {
     let slice = json!({
         "metadata": { "labels": { "kubernetes.io/service-name": "notes" } },

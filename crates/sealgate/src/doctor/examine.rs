@@ -45,7 +45,7 @@ impl<'a> Patient<'a> {
             "credential": self.backend.credential.kind(),
         });
         let mut fix = None;
-        if let Credential::Aws { identity, region, service, signing_host } =
+        if let Credential::Aws { identity, region, service, signing_host, .. } =
             &self.backend.credential
         {
             report["scope"] = self.scope(region, service, signing_host.as_deref());

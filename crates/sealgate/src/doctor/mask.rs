@@ -36,8 +36,8 @@ impl Mask {
                 Credential::Headers(headers) => {
                     headers.iter().for_each(|(_, value)| add(value.expose()));
                 }
-                Credential::Aws { identity, .. } => {
-                    if let Source::CredentialsText { text, .. } = &identity.source {
+                Credential::Aws { identity, .. } => match &identity.source {
+                    Source::CredentialsText { text, .. } => {
                         let secret = |name: &str| {
                             name.ends_with("secret_access_key") || name.ends_with("session_token")
                         };
@@ -46,7 +46,9 @@ impl Mask {
                             .filter(|(name, _)| secret(&name.trim().to_lowercase()))
                             .for_each(|(_, value)| add(value.trim()));
                     }
-                }
+                    Source::Oidc { client, .. } => add(client.client_secret.expose()),
+                    _ => {}
+                },
             }
         }
         for identity in inside.gateway.identities().all() {

@@ -205,7 +205,7 @@ impl Security {
                 None
             }
             (Some(key), None) => ApiKey::read(&key).map(Self::ApiKey),
-            (None, Some(aws)) => AwsCredentials::read(&aws).map(Self::Aws),
+            (None, Some(aws)) => AwsCredentials::of_route(&aws).map(Self::Aws),
             (None, None) => Some(Self::None),
         }
     }

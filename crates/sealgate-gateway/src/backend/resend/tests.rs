@@ -84,6 +84,7 @@ impl Scripted {
 
 fn aws(identity: IdentitySpec) -> Credential {
     Credential::Aws {
+        signed_headers: Vec::new(),
         identity,
         region: "us-east-1".to_owned(),
         service: "aws-mcp".to_owned(),

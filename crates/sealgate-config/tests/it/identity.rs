@@ -1,0 +1,159 @@
+//! Whose credentials sign, and what about them is refused.
+
+use sealgate_aws::identity::Source;
+use sealgate_config::resolved::Credential;
+
+use crate::support::{backend, errors, load_text, only_backend, route, secret};
+
+const EXCHANGE: &str = "---
+apiVersion: aigateway.envoyproxy.io/v1beta1
+kind: BackendSecurityPolicy
+metadata: { name: p }
+spec:
+  type: AWSCredentials
+  targetRefs: [{ group: gateway.envoyproxy.io, kind: Backend, name: b }]
+  awsCredentials:
+    region: eu-central-1
+    oidcExchangeToken:
+      oidc:
+        provider: { issuer: 'https://id.example.com' }
+        clientID: gateway
+        clientSecret: { name: client }
+        scopes: [aws]
+      aud: sts.amazonaws.com
+      awsRoleArn: arn:aws:iam::123456789012:role/web
+";
+
+#[test]
+fn a_token_exchange_becomes_an_identity() {
+    let bare = route("", "") + &backend("aws-mcp.eu-central-1.api.aws", 443);
+    let keys = secret("client", "client-secret", "s3cr3t");
+    let outcome = load_text(&(bare.clone() + EXCHANGE + &keys));
+    assert_eq!(outcome.findings, []);
+    let Credential::Aws { identity, .. } = &only_backend(&outcome).credential else { panic!() };
+    let Source::Oidc { client, role } = &identity.source else { panic!("{identity:?}") };
+    assert_eq!((&*client.issuer, &*client.client_id), ("https://id.example.com", "gateway"));
+    assert_eq!(client.client_secret.expose(), "s3cr3t");
+    assert_eq!(client.scopes, ["aws"]);
+    assert_eq!(client.audience.as_deref(), Some("sts.amazonaws.com"));
+    assert_eq!(role.role_arn, "arn:aws:iam::123456789012:role/web");
+    assert_eq!(identity.sts_region.as_deref(), Some("eu-central-1"));
+    assert!(!format!("{:?}{}", outcome.resolved, outcome.summary()).contains("s3cr3t"));
+
+    // The same by `identityRef`, with the client's name in the Secret too.
+    let named = EXCHANGE
+        .replace("  targetRefs: [{ group: gateway.envoyproxy.io, kind: Backend, name: b }]\n", "")
+        .replace("clientID: gateway", "clientIDRef: { name: client }");
+    let reference = "      securityPolicy: { awsCredentials: { region: eu-central-1, \
+                     identityRef: { name: p } } }";
+    let keys = keys.replace("stringData: {", "stringData: { client-id: gateway,");
+    let text =
+        route(reference, "") + &backend("aws-mcp.eu-central-1.api.aws", 443) + &named + &keys;
+    let outcome = load_text(&text);
+    assert_eq!(outcome.findings, []);
+    let Credential::Aws { identity: same, .. } = &only_backend(&outcome).credential else {
+        panic!()
+    };
+    assert_eq!(same.source.to_string(), identity_words());
+}
+
+fn identity_words() -> &'static str {
+    "OIDC client gateway of https://id.example.com, role arn:aws:iam::123456789012:role/web"
+}
+
+#[test]
+fn a_token_exchange_that_cannot_work_is_refused_at_load() {
+    let at = "spec.awsCredentials.oidcExchangeToken";
+    let bare = route("", "") + &backend("aws-mcp.eu-central-1.api.aws", 443);
+    let keys = secret("client", "client-secret", "s");
+    for (from, to, expected) in [
+        (
+            "https://id",
+            "http://id",
+            format!(
+                "{at}.oidc.provider.issuer: \"http://id.example.com\" must be https, since secrets \
+                 are sent there"
+            ),
+        ),
+        (
+            "clientID: gateway",
+            "clientID: gateway\n        clientIDRef: { name: client }",
+            format!(
+                "{at}.oidc: Invalid value: \"object\": only one of clientID or clientIDRef must be \
+                 set"
+            ),
+        ),
+        (
+            "aud: sts",
+            "grantType: password\n      aud: sts",
+            "grantType \"password\" is not supported".to_owned(),
+        ),
+        (
+            "arn:aws:iam::123456789012:role/web",
+            "web",
+            format!("{at}.awsRoleArn: Invalid value: \"web\": must be the ARN of an IAM role"),
+        ),
+        ("name: client }", "name: other }", "secret default/other not found".to_owned()),
+        (
+            "    region: eu-central-1",
+            "    region: eu-central-1\n    credentialsFile: { secretRef: { name: client } }",
+            "only one of credentialsFile or oidcExchangeToken can be set".to_owned(),
+        ),
+        ("awsRoleArn", "awsRoleARN", format!("unknown field \"{at}.awsRoleARN\"")),
+    ] {
+        let outcome = load_text(&(bare.clone() + &EXCHANGE.replace(from, to) + &keys));
+        assert!(errors(&outcome).contains(&&*expected), "{expected}\n{:#?}", errors(&outcome));
+        assert!(outcome.resolved.routes.is_empty(), "{expected}");
+    }
+    let wrong = bare + EXCHANGE + &secret("client", "secret", "s");
+    let expected = "secret default/client does not contain 'client-secret' key";
+    assert!(errors(&load_text(&wrong)).contains(&expected));
+}
+
+#[test]
+fn an_unknown_field_about_credentials_leaves_the_backend_out() {
+    for fields in [
+        "region: us-east-1, roleArn: 'arn:aws:iam::123456789012:role/x'",
+        "region: us-east-1, credentialFile: { secretRef: { name: keys } }",
+        "region: us-east-1, credentialsFile: { secretRef: { name: keys }, proflie: x }",
+    ] {
+        let fields = format!("      securityPolicy: {{ awsCredentials: {{ {fields} }} }}");
+        let keys = secret("keys", "credentials", "[default]\naws_access_key_id=A");
+        let text = route(&fields, "") + &backend("aws-mcp.us-east-1.api.aws", 443) + &keys;
+        let outcome = load_text(&text);
+        assert!(
+            errors(&outcome).iter().any(|it| it.starts_with("unknown field")),
+            "{:#?}",
+            errors(&outcome)
+        );
+        assert!(
+            outcome.resolved.routes.is_empty(),
+            "the gateway's own identity is not used instead"
+        );
+    }
+}
+
+#[test]
+fn more_headers_may_be_signed_unless_they_change_on_the_way() {
+    let load = |names: &str| {
+        let aws = format!("awsCredentials: {{ region: us-east-1, signedHeaders: [{names}] }}");
+        let fields = format!("      securityPolicy: {{ {aws} }}");
+        load_text(&(route(&fields, "") + &backend("aws-mcp.us-east-1.api.aws", 443)))
+    };
+    let outcome = load("X-Tenant, accept");
+    assert_eq!(outcome.findings, []);
+    let Credential::Aws { signed_headers, .. } = &only_backend(&outcome).credential else {
+        panic!()
+    };
+    assert_eq!(signed_headers, &["x-tenant", "accept"]);
+    for name in ["User-Agent", "authorization", "x-amzn-trace-id", "x-forwarded-for", "connection"]
+    {
+        let outcome = load(name);
+        assert!(
+            errors(&outcome).iter().any(|it| it.contains("cannot be signed")),
+            "{:#?}",
+            errors(&outcome)
+        );
+        assert!(outcome.resolved.routes.is_empty());
+    }
+}
