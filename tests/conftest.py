@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from kit import servers
+from kit import resources, servers
 from kit.gateway import BINARY, Gateway
 from kit.scripted import ScriptedServer
 
@@ -31,6 +31,18 @@ def gateway(ending):
 @pytest.fixture
 def scripted_server(ending):
     return ending(ScriptedServer())
+
+
+@pytest.fixture
+def pair(ending):
+    """Two scripted backends, `one` and `two`."""
+    return ending(ScriptedServer(name="one")), ending(ScriptedServer(name="two"))
+
+
+@pytest.fixture
+def both(gateway, pair, tmp_path):
+    """A gateway with one route over `pair`."""
+    return gateway(resources.write_route(tmp_path, one=pair[0], two=pair[1]))
 
 
 def _module_wide(start):

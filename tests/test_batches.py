@@ -4,25 +4,7 @@ import json
 
 import pytest
 
-from kit import resources
-from kit.scripted import Gate, ScriptedServer
-
-
-@pytest.fixture
-def pair(ending):
-    return ending(ScriptedServer(name="one")), ending(ScriptedServer(name="two"))
-
-
-@pytest.fixture
-def both(gateway, pair, tmp_path):
-    return gateway(
-        resources.write(
-            tmp_path / "route.yaml",
-            resources.backend("one", pair[0].port),
-            resources.backend("two", pair[1].port),
-            resources.route("r", resources.reference("one"), resources.reference("two")),
-        )
-    )
+from kit.scripted import Gate
 
 
 def request(id, method, **params):

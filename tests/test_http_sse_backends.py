@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from kit import resources
 from kit.events import EventStream, notification
 from kit.mcp_client import RpcError
 from kit.scripted import ScriptedServer
@@ -71,7 +72,7 @@ class OldServer(ScriptedServer):
     """HTTP+SSE as a script; `endpoint` is what the stream announces."""
 
     def __init__(self, endpoint="/messages?s=1"):
-        self.endpoint, self.stream, self.hold = endpoint, None, None
+        self.endpoint, self.expected, self.stream, self.hold = endpoint, "/messages?s=1", None, None
         super().__init__()
         self.behaviour = self.old
 
@@ -81,7 +82,7 @@ class OldServer(ScriptedServer):
             self.stream.write(f"event: endpoint\ndata: {self.endpoint}\n\n".encode())
             self.hold = threading.Event()
             self.hold.wait(20)
-        elif request.target != "/messages?s=1":
+        elif request.target != self.expected:
             answer(connection, 404, {"content-type": "text/html"}, b"<pre>Cannot POST</pre>")
         else:
             answer(connection, 202, {}, b"Accepted")
@@ -139,3 +140,35 @@ def test_what_nobody_asked_for_reaches_the_client_s_stream(gateway, old):
     assert next(messages)["method"] == "notifications/tools/list_changed"
     old.stream.event(notification("notifications/message", data="later"))
     assert next(messages)["params"]["data"] == "later"
+
+
+def test_of_several_endpoints_the_one_with_the_stream_gets_the_posts(gateway, ending, tmp_path):
+    servers = [ending(OldServer(f"/messages?s=1&of={name}")) for name in "ab"]
+    for server, name in zip(servers, "ab"):
+        server.expected, server.tools["who"] = server.endpoint, lambda arguments, name=name: name
+    made = resources.backend("old", 1)
+    made["spec"]["endpoints"] = [{"ip": {"address": "127.0.0.1", "port": server.port}} for server in servers]
+    source = resources.write(
+        tmp_path / "route.yaml", made, resources.route("r", resources.reference("old", "/sse")))
+    running = gateway(source, options=["--workers", "1"])
+    said = []
+    for _ in range(4):
+        client = running.opened()
+        said.append({client.text("old__who") for _ in range(3)})
+    assert all(len(one) == 1 for one in said) and {"a"} in said and {"b"} in said
+    servers[0].stop()
+    assert client.text("old__who") == "b" and running.opened().text("old__who") == "b"
+
+
+@pytest.mark.parametrize("endpoint", ["/messages?s=1", "/messages?s=1&key=theirs"])
+def test_a_key_of_the_query_goes_to_the_announced_endpoint_too(gateway, ending, endpoint, tmp_path):
+    old = ending(OldServer(endpoint))
+    old.expected = endpoint if "key" in endpoint else f"{endpoint}&key=s%20ecret"
+    security = {"apiKey": {"inline": "s ecret", "queryParam": "key"}}
+    source = resources.write(
+        tmp_path / "route.yaml",
+        resources.backend("old", old.port),
+        resources.route("r", resources.reference("old", "/sse", security=security)),
+    )
+    assert gateway(source).opened().text("old__echo", {}) == "{}"
+    assert {one.target for one in old.requests if one.method == "GET"} == {"/sse?key=s%20ecret"}

@@ -11,6 +11,7 @@ import pytest
 
 from kit.events import EventStream, notification
 from kit.scripted import ScriptedServer
+from kit.sse_client import SseClient
 from kit.wire import answer
 
 MEGABYTE = 1_000_000
@@ -120,7 +121,7 @@ def serving(ending, form):
 @pytest.fixture
 def running(gateway, serving):
     # Counted in ordinary pages: where the kernel hands out huge ones, each touch is 2 MiB.
-    return gateway(f"http://{serving.authority}/mcp", env={"MIMALLOC_ALLOW_THP": "0"})
+    return gateway(f"http://{serving.authority}/mcp", env={"MIMALLOC_ALLOW_THP": "0"}, options=["--legacy-sse"])
 
 
 def last_message(answer):
@@ -165,6 +166,26 @@ def test_a_slow_client_holds_its_backend_back(running):
     grown = memory.growth()
     assert grown < ALLOWED
     assert last_message(slow)["id"] == "big"
+
+
+@measured
+def test_a_client_of_http_sse_that_does_not_read_holds_its_backend_back(running, ending):
+    client = ending(SseClient(running.authority))
+    client.post(client.initializing())
+    assert "result" in client.next()
+    assert client.post({"jsonrpc": "2.0", "method": "notifications/initialized"}).status == 202
+    other = running.opened()
+    call(other, 200_000).body
+    memory = Memory(running.process.pid)
+    memory.begin()
+    assert call(client, 8 * SIZE).status == 202
+    assert other.call("echo", {"size": 10})["content"] == []
+    grown = memory.growth()
+    assert grown < ALLOWED
+    while (message := client.next()).get("id") != "big":
+        pass
+    assert len(json.dumps(message)) > 8 * SIZE * 0.9
+    assert memory.growth() < ALLOWED
 
 
 @pytest.mark.parametrize("serving_form", [one_event, event_after_a_notification])

@@ -6,7 +6,8 @@ import subprocess
 
 import fastmcp
 import pytest
-from mcp import Client
+from mcp import Client, ClientSession
+from mcp.client.sse import sse_client
 
 from kit import resources, servers
 from kit.aws_identity import SECOND
@@ -166,14 +167,63 @@ def test_the_inspector_in_each_era(gateway, both_eras, era, pinned, tmp_path):
     assert find(prompt, "messages")
 
 
+# What stands behind the gateway when clients of HTTP+SSE call: one of each transport and era.
+@pytest.fixture(params=["streamable", "old", "modern", "all of them"])
+def behind_sse(request, gateway, everything, everything_sse, both_eras, tmp_path):
+    found = {"streamable": everything, "old": everything_sse, "modern": both_eras}
+    found = found if request.param not in found else {request.param: found[request.param]}
+    documents = [
+        resources.backend(
+            name, server.port, annotations={"sealgate.dev/era": "modern"} if name == "modern" else None)
+        for name, server in found.items()
+    ]
+    references = [resources.reference(name, server.path) for name, server in found.items()]
+    source = resources.write(tmp_path / "route.yaml", *documents, resources.route("r", *references))
+    calls = {
+        name: ("modern__test_simple_text", {}, "This is a simple text response for testing.")
+        if name == "modern"
+        else (f"{name}__get-sum", {"a": 20, "b": 22}, ANSWER)
+        for name in found
+    }
+    return gateway(source, options=["--legacy-sse"]), calls
+
+
+def test_the_python_sdk_over_http_sse(behind_sse):
+    running, calls = behind_sse
+
+    async def use():
+        async with sse_client(running.url()) as streams, ClientSession(*streams) as session:
+            await session.initialize()
+            names = {tool.name.split("__")[0] for tool in (await session.list_tools()).tools}
+            texts = [(await session.call_tool(name, arguments)).content[0].text for name, arguments, _ in calls.values()]
+            return names, texts
+
+    names, texts = asyncio.run(asyncio.wait_for(use(), 30))
+    assert names == set(calls) and texts == [text for *_, text in calls.values()]
+
+
+def test_the_first_typescript_sdk_over_http_sse(behind_sse):
+    running, calls = behind_sse
+    for tool, arguments, text in calls.values():
+        said = node(servers.FIXTURES / "client_sse.mjs", running.url(), tool, json.dumps(arguments))
+        assert {name.split("__")[0] for name in said["tools"]} == set(calls)
+        assert said["result"]["content"][0]["text"] == text
+
+
+def test_the_inspector_over_http_sse(behind_sse):
+    running, calls = behind_sse
+    target = ["--cli", running.url(), "--transport", "sse", "--format", "json", "-q", "--method"]
+    listed = node(INSPECTOR, *target, "tools/list")
+    assert {tool["name"].split("__")[0] for tool in find(listed, "tools")} == set(calls)
+    for tool, arguments, text in calls.values():
+        called = node(INSPECTOR, *target, "tools/call", "--tool-name", tool, "--tool-args-json", json.dumps(arguments))
+        assert find(called, "content")[0]["text"] == text
+
+
 def one_or_three(folder, name, server, beside):
     """A route over `server`, and over whatever stands beside it."""
-    found = {name: server, **{f"other{index}": other for index, other in enumerate(beside)}}
-    return resources.write(
-        folder / "route.yaml",
-        *(resources.backend(each, its.port) for each, its in found.items()),
-        resources.route("real", *map(resources.reference, found)),
-    )
+    others = {f"other{index}": other for index, other in enumerate(beside)}
+    return resources.write_route(folder, **{name: server}, **others)
 
 
 def node(*argv):

@@ -4,7 +4,6 @@ import threading
 
 import pytest
 
-from kit import resources
 from kit.events import EventStream, notification
 from kit.mcp_client import RpcError
 from kit.scripted import ScriptedServer
@@ -12,23 +11,6 @@ from kit.scripted import ScriptedServer
 
 def is_call(message):
     return bool(message) and message.get("method") == "tools/call"
-
-
-@pytest.fixture
-def pair(ending):
-    return ending(ScriptedServer(name="one")), ending(ScriptedServer(name="two"))
-
-
-@pytest.fixture
-def both(gateway, pair, tmp_path):
-    return gateway(
-        resources.write(
-            tmp_path / "route.yaml",
-            resources.backend("one", pair[0].port),
-            resources.backend("two", pair[1].port),
-            resources.route("r", resources.reference("one"), resources.reference("two")),
-        )
-    )
 
 
 def polling(server, *, retry=50):

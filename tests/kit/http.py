@@ -1,7 +1,9 @@
 """One HTTP exchange as a test writes it: raw target, exact headers, a streamed answer."""
 
+import contextlib
 import http.client
 import json
+import socket
 
 
 class Answer:
@@ -36,12 +38,12 @@ class Answer:
             line = raw.decode("utf-8").rstrip("\r\n")
             if line == "":
                 if fields:
-                    yield fields
+                    yield {name: "\n".join(values) for name, values in fields.items()}
                 fields = {}
             elif not line.startswith(":"):
                 name, _, value = line.partition(":")
                 value = value.removeprefix(" ")
-                fields[name] = f"{fields[name]}\n{value}" if name in fields else value
+                fields.setdefault(name, []).append(value)
         self.close()
 
     def messages(self):
@@ -55,7 +57,10 @@ class Answer:
                 yield json.loads(event["data"])
 
     def close(self):
-        # `shutdown` first: another thread may sit in a read of this connection.
+        if self._connection.sock:
+            # First of all: another thread may sit in a read of this connection.
+            with contextlib.suppress(OSError):
+                self._connection.sock.shutdown(socket.SHUT_RDWR)
         self._response.close()
         self._connection.close()
 

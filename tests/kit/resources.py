@@ -58,6 +58,15 @@ def secret(name, **values):
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values}
 
 
+def write_route(folder, *, route_annotations=None, **servers):
+    """A file with one route over these servers, each under its name and at its own path."""
+    made = route("r", *(reference(name, getattr(server, "path", "/mcp")) for name, server in servers.items()))
+    if route_annotations:
+        made["metadata"]["annotations"] = route_annotations
+    backends = (backend(name, server.port) for name, server in servers.items())
+    return write(folder / "route.yaml", *backends, made)
+
+
 def write(file, *documents):
     """Replaces `file` in one step, as an editor or a mounted volume does; returns its path."""
     text = yaml.safe_dump_all(documents, sort_keys=False)

@@ -249,7 +249,7 @@ fn read_resource(kind: &str, root: &Field<'_>, metadata: &Metadata) -> Option<Re
     let object = root.object(&["apiVersion", "kind", "metadata", "spec", "status"])?;
     let spec = object.required("spec")?;
     Some(match kind {
-        "MCPRoute" => Resource::McpRoute(McpRoute::read(&spec)?),
+        "MCPRoute" => Resource::McpRoute(McpRoute::read(&spec, metadata)?),
         "Backend" => Resource::Backend(Backend::read(&spec, metadata)?),
         "BackendTLSPolicy" => Resource::BackendTlsPolicy(BackendTlsPolicy::read(&spec)?),
         "BackendSecurityPolicy" => {

@@ -66,6 +66,8 @@ pub struct Options {
     pub default_deadlines: resolved::Deadlines,
     /// How long a legacy session lives after its last use.
     pub session_ttl: Duration,
+    /// Whether routes that do not say serve clients of HTTP+SSE (2024-11-05).
+    pub legacy_sse: bool,
     /// Looks up `${NAME}`; the process environment by default.
     pub environment: Environment,
 }
@@ -97,6 +99,7 @@ impl Default for Options {
             strict: false,
             default_deadlines: resolved::Deadlines::default(),
             session_ttl: Duration::from_secs(24 * 60 * 60),
+            legacy_sse: false,
             environment: Arc::new(|name| std::env::var(name).ok()),
         }
     }

@@ -73,6 +73,8 @@ pub struct Route {
     pub backends: Vec<Backend>,
     /// How long a legacy session lives after its last use.
     pub session_ttl: Duration,
+    /// Whether clients of the HTTP+SSE transport of 2024-11-05 are served beside the others.
+    pub legacy_sse: bool,
 }
 
 /// A condition on one request header.

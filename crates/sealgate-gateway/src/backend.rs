@@ -32,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Response;
 use http::header::{HeaderName, HeaderValue};
 use sealgate_mcp::session::BackendSession;
 use sealgate_mcp::version::Version;
@@ -212,13 +213,21 @@ impl Exchange {
         if let Some(line) = self.line()? {
             return Ok(Some(self.listen_on(&line)));
         }
+        Ok(self.stream(last_event_id).await?.map(Response::into_body))
+    }
+
+    /// Asks for an event stream; `None` when there is none (405).
+    async fn stream(
+        &self,
+        last_event_id: Option<&str>,
+    ) -> Result<Option<Response<upstream::Body>>, BackendError> {
         let mut draft = Draft::get(self.backend());
         self.address(&mut draft);
         draft.last_event_id = last_event_id;
         match self.send(&draft, STREAM_PATIENCE).await? {
             sent if sent.status() == http::StatusCode::METHOD_NOT_ALLOWED => Ok(None),
             Sent::Streaming(response) if response.status().is_success() => {
-                Ok(answer::is_events(response.headers()).then(|| response.into_body()))
+                Ok(answer::is_events(response.headers()).then_some(response))
             }
             sent => Err(answer::refused(sent, self.session.is_some()).await),
         }

@@ -20,8 +20,8 @@ use sealgate_mcp::session::SessionFault;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
-    /// An answer could not become part of a batch's.
-    #[error("the answer could not be put in the batch: {0}")]
+    /// An answer broke off, or could not become part of a batch's.
+    #[error("the answer was lost on its way to the client: {0}")]
     AnswerLost(String),
     /// Every backend that was asked failed.
     #[error("no backend of this route answered {method}: {}", summary(failures))]
@@ -84,6 +84,15 @@ pub enum Failure {
         /// What it asks.
         method: String,
     },
+    /// More requests than a client of HTTP+SSE may have waiting.
+    #[error("{0} requests of this event stream wait for their answers")]
+    TetherFull(usize),
+    /// The event stream that a POST of HTTP+SSE names was opened here or at another replica.
+    #[error("the event stream of this session is not open in this process")]
+    TetherGone,
+    /// A POST of HTTP+SSE names no event stream of this route and caller.
+    #[error("this sessionId names no event stream of this endpoint")]
+    UnknownTether,
     /// A request that needs a session came without one.
     #[error("this request carries no Mcp-Session-Id")]
     NoSession,
@@ -136,7 +145,12 @@ impl Failure {
             Self::MethodNotAllowed(_) => S::METHOD_NOT_ALLOWED,
             Self::MissingCapability { .. } => S::BAD_REQUEST,
             Self::Modern(fault) => S::from_u16(fault.status()).unwrap_or(S::BAD_REQUEST),
-            Self::NoRoute { .. } | Self::SessionEnded | Self::UnknownSession(_) => S::NOT_FOUND,
+            Self::NoRoute { .. }
+            | Self::SessionEnded
+            | Self::TetherGone
+            | Self::UnknownSession(_)
+            | Self::UnknownTether => S::NOT_FOUND,
+            Self::TetherFull(_) => S::TOO_MANY_REQUESTS,
             Self::NotAcceptable => S::NOT_ACCEPTABLE,
             Self::UnsupportedMediaType => S::UNSUPPORTED_MEDIA_TYPE,
         }
@@ -186,6 +200,9 @@ impl Failure {
             Self::UnknownName { .. } => "unknown_name",
             Self::UnknownMethod(_) => "unknown_method",
             Self::SessionEnded => "session_ended",
+            Self::TetherFull(_) => "stream_busy",
+            Self::TetherGone => "stream_gone",
+            Self::UnknownTether => "unknown_stream",
             Self::UnknownSession(_) => "unknown_session",
             Self::UnknownVersion(_) => "unknown_version",
             Self::UnsupportedMediaType => "unsupported_media_type",
@@ -199,7 +216,7 @@ impl Failure {
             Self::AllBackendsFailed { .. } => {
                 "data.backends says what failed for each; /readyz?verbose shows their state"
             }
-            Self::AnswerLost(_) => "send this request outside a batch",
+            Self::AnswerLost(_) => "ask again, outside a batch if it was in one",
             Self::BodyTooLarge(_) => "send less, or raise --max-body-bytes",
             Self::HostRefused(_) => {
                 "use localhost, 127.0.0.1 or [::1], or list the name in the route's hostnames"
@@ -217,6 +234,12 @@ impl Failure {
             Self::MissingCapability { .. } => {
                 "declare it in _meta and answer the questions that come, or use another client"
             }
+            Self::TetherFull(_) => "read the event stream, or ask less at once",
+            Self::TetherGone => {
+                "open the event stream again; several replicas need session affinity for clients \
+                 of HTTP+SSE"
+            }
+            Self::UnknownTether => "POST to the endpoint that the event stream announced",
             Self::UnknownVersion(_) => "negotiate the version with initialize",
             Self::UnsupportedMediaType => "send Content-Type: application/json",
             _ => return None,

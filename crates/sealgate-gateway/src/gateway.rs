@@ -17,7 +17,7 @@ use crate::in_flight::InFlight;
 use crate::observe::Metrics;
 use crate::plan::{Foundation, Plan};
 use crate::reply::Parked;
-use crate::session::{Bridged, Ended, Openings};
+use crate::session::{Bridged, Ended, Openings, Tethers};
 use crate::upstream::Origins;
 
 /// What bounds a request.
@@ -46,6 +46,7 @@ pub struct Gateway {
     pub(crate) parked: Parked,
     pub(crate) ended: Ended,
     pub(crate) openings: Arc<Openings>,
+    pub(crate) tethers: Tethers,
     /// What reloads change, for open streams.
     pub(crate) changes: Changes,
     next_upstream_id: AtomicU64,
@@ -83,6 +84,7 @@ impl Gateway {
             parked: Parked::default(),
             ended: Ended::default(),
             openings: Arc::default(),
+            tethers: Tethers::default(),
             changes: Changes::default(),
             next_upstream_id: AtomicU64::new(first_upstream_id()),
             draining: watch::Sender::new(false),

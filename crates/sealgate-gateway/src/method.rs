@@ -98,7 +98,7 @@ impl<'a> Call<'a, '_> {
             &self.permit.principal,
         )?;
         self.record.session(session.fingerprint);
-        Ok(session)
+        Ok(session.carried_by(self.permit.received.carriage))
     }
 
     /// The way to one backend.

@@ -8,7 +8,7 @@ mod route;
 
 pub use backend::BackendPlan;
 pub(crate) use compile::Foundation;
-pub(crate) use place::{Place, Places};
+pub(crate) use place::{Place, PlaceTag, Places};
 pub use route::RoutePlan;
 
 use std::collections::HashMap;

@@ -36,6 +36,17 @@ pub(crate) struct Received<'a> {
     pub(crate) opening: Opening,
     /// The endpoint that it came to.
     pub(crate) route: &'a Arc<RoutePlan>,
+    /// How it came, and its answer goes.
+    pub(crate) carriage: Carriage,
+}
+
+/// How messages travel between a client and the gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carriage {
+    /// Each request has a response of its own (Streamable HTTP).
+    Response,
+    /// All answers come on one event stream, which cannot be resumed (HTTP+SSE of 2024-11-05).
+    Tether,
 }
 
 /// Finds the route of a request, after the checks that need nothing but its head.
@@ -63,6 +74,7 @@ pub(crate) fn message<'a>(
     headers: &'a HeaderMap,
     body: &'a Bytes,
     route: &'a Arc<RoutePlan>,
+    carriage: Carriage,
 ) -> Result<Received<'a>, Failure> {
     content_type(headers)?;
     accept(headers)?;
@@ -72,7 +84,7 @@ pub(crate) fn message<'a>(
     if opening != Opening::Modern {
         version(headers)?;
     }
-    Ok(Received { headers, body, message, kind, opening, route })
+    Ok(Received { headers, body, message, kind, opening, route, carriage })
 }
 
 impl<'a> Received<'a> {

@@ -4,11 +4,13 @@
 mod draft;
 mod key;
 mod mirror;
+mod query_key;
 
 pub(crate) use draft::Draft;
 pub(crate) use draft::{LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID};
 pub(crate) use key::SigV4;
 pub(crate) use mirror::Mirror;
+pub(crate) use query_key::QueryKey;
 
 use std::sync::Arc;
 use std::time::SystemTime;

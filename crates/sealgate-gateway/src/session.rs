@@ -4,9 +4,11 @@
 
 mod bridged;
 mod ended;
+mod tether;
 
 pub(crate) use bridged::{Bridged, Running};
 pub(crate) use ended::{Ended, Openings};
+pub(crate) use tether::{Tether, Tethers};
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -23,6 +25,7 @@ use crate::backend::{Exchange, Reopen, Speaker};
 use crate::fail::Failure;
 use crate::gateway::Gateway;
 use crate::plan::RoutePlan;
+use crate::receive::Carriage;
 use crate::seal::SESSION_ID;
 use crate::walk::Worker;
 
@@ -31,6 +34,8 @@ pub(crate) struct Session {
     pub(crate) token: Arc<SessionToken>,
     /// Tells sessions apart inside this process; derived from the token, never logged.
     pub(crate) fingerprint: u64,
+    /// Whether the client goes on with a broken stream by itself.
+    pub(crate) resumes: bool,
 }
 
 impl Session {
@@ -53,7 +58,13 @@ impl Session {
         if gateway.ended.contains(fingerprint) {
             return Err(Failure::SessionEnded);
         }
-        Ok(Self { token: Arc::new(token), fingerprint })
+        Ok(Self { token: Arc::new(token), fingerprint, resumes: true })
+    }
+
+    /// The same for a client whose streams cannot be resumed.
+    #[must_use]
+    pub(crate) fn carried_by(self, carriage: Carriage) -> Self {
+        Self { resumes: carriage == Carriage::Response, ..self }
     }
 
     /// What is known of one backend: the token's word, or what replaced it.

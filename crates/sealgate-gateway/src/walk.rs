@@ -3,6 +3,7 @@
 
 mod batch;
 mod record;
+mod tethered;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,8 +21,9 @@ use crate::listen::{Answer, ListenerId};
 use crate::method::{self, Call};
 use crate::observe::access::Log;
 use crate::plan::RoutePlan;
-use crate::receive;
+use crate::receive::{self, Carriage};
 use crate::reply::ReplyBody;
+use crate::seal::SESSION_ID;
 use crate::session::Session;
 use crate::upstream::Pool;
 
@@ -86,15 +88,21 @@ impl Worker {
         body: Incoming,
         record: &mut Record,
     ) -> Response<ReplyBody> {
+        if route.legacy_sse
+            && let Some(ticket) = tethered::ticket(&head.uri)
+        {
+            return Box::pin(self.tethered(route, head, ticket, body, record)).await;
+        }
         let limits = &self.gateway.limits;
         let body = match receive::body(body, limits.body, limits.body_patience).await {
             Ok(body) => body,
             Err(failure) => return fail(&failure, None, record),
         };
         if batch::is_batch(&body) {
-            return Box::pin(self.batch(route, head, &body, record)).await;
+            return Box::pin(self.batch(route, &head.headers, &body, Carriage::Response, record))
+                .await;
         }
-        self.message(route, &head.headers, &body, record).await
+        self.message(route, &head.headers, &body, Carriage::Response, record).await
     }
 
     async fn message(
@@ -102,9 +110,10 @@ impl Worker {
         route: &Arc<RoutePlan>,
         headers: &HeaderMap,
         body: &Bytes,
+        carriage: Carriage,
         record: &mut Record,
     ) -> Response<ReplyBody> {
-        let received = match receive::message(headers, body, route) {
+        let received = match receive::message(headers, body, route, carriage) {
             Ok(received) => received,
             Err(failure) => {
                 let id = match &failure {
@@ -145,7 +154,10 @@ impl Worker {
         legacy_only(head)?;
         receive::version(&head.headers)?;
         receive::accept(&head.headers)?;
-        let session = self.session(route, head, record)?;
+        if route.legacy_sse && !head.headers.contains_key(SESSION_ID) {
+            return self.tether(route, head, record);
+        }
+        let session = self.session(route, &head.headers, record)?;
         let response = method::stream(self, route, &session, &head.headers).await?;
         record.streams();
         Ok(response)
@@ -158,18 +170,18 @@ impl Worker {
         record: &mut Record,
     ) -> Result<Response<ReplyBody>, Failure> {
         legacy_only(head)?;
-        let session = self.session(route, head, record)?;
+        let session = self.session(route, &head.headers, record)?;
         method::close(self, route, &session, &head.headers).await
     }
 
     fn session(
         &self,
         route: &RoutePlan,
-        head: &http::request::Parts,
+        headers: &HeaderMap,
         record: &mut Record,
     ) -> Result<Session, Failure> {
         let principal = authenticate::principal();
-        let session = Session::open(&self.gateway, &head.headers, route, &principal)?;
+        let session = Session::open(&self.gateway, headers, route, &principal)?;
         record.session(session.fingerprint);
         Ok(session)
     }

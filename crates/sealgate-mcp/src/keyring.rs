@@ -42,6 +42,8 @@ pub enum Purpose {
     RequestState,
     /// Ids of tasks.
     TaskId,
+    /// Event streams of clients of HTTP+SSE (2024-11-05).
+    Tether,
 }
 
 /// Keys from one or more seeds: the first seals, all open.
@@ -84,13 +86,14 @@ pub enum KeyringFault {
 }
 
 impl Purpose {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Session,
         Self::ServerRequestId,
         Self::Cursor,
         Self::EventId,
         Self::RequestState,
         Self::TaskId,
+        Self::Tether,
     ];
 
     /// The name that goes into the key derivation; must never change.
@@ -102,6 +105,7 @@ impl Purpose {
             Self::EventId => b"sealgate 1 event id",
             Self::RequestState => b"sealgate 1 request state",
             Self::TaskId => b"sealgate 1 task id",
+            Self::Tether => b"sealgate 1 tether",
         }
     }
 }

@@ -55,6 +55,9 @@ pub(crate) struct Sources {
     /// Take warnings about unknown fields for errors.
     #[arg(long)]
     strict: bool,
+    /// Serve clients of the HTTP+SSE transport of 2024-11-05 too, on the same paths.
+    #[arg(long)]
+    legacy_sse: bool,
 }
 
 #[derive(Debug, Args)]
@@ -158,6 +161,9 @@ pub(crate) struct KubeArguments {
     /// Write no status.
     #[arg(long)]
     pub(crate) no_status: bool,
+    /// Serve clients of the HTTP+SSE transport of 2024-11-05 too, on the same paths.
+    #[arg(long)]
+    pub(crate) legacy_sse: bool,
     /// How long new connections are still served after SIGTERM, in seconds: until the cluster no
     /// longer sends any.
     #[arg(long, default_value_t = 5, value_name = "SECONDS")]
@@ -183,6 +189,7 @@ impl RunArguments {
                 listen,
                 via: None,
                 strict: false,
+                legacy_sse: false,
             },
             process: ProcessArguments {
                 admin,
@@ -216,6 +223,7 @@ impl Sources {
             listen: self.listen,
             via: self.via.clone(),
             strict: self.strict,
+            legacy_sse: self.legacy_sse,
             ..Options::default()
         }
     }

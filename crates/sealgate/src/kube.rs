@@ -182,6 +182,7 @@ fn options(arguments: &KubeArguments) -> Options {
     Options {
         listen: arguments.listen,
         via: arguments.via.clone(),
+        legacy_sse: arguments.legacy_sse,
         // An object of the cluster must not read the variables of this process.
         environment: Arc::new(|_| None),
         ..Options::default()

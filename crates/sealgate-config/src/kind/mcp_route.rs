@@ -1,15 +1,17 @@
 //! MCPRoute in: one MCP endpoint and the backends behind it, checked against the published schema.
 
+mod annotations;
 mod backend_reference;
 
 use http::HeaderName;
 
-use super::{ENVOY_GATEWAY, GATEWAY_API, route_security};
+use super::{ENVOY_GATEWAY, GATEWAY_API, Metadata, route_security};
 use crate::finding::Severity;
 use crate::read::{Field, Object, Shape};
 use crate::report::At;
 use crate::resolved::{HeaderMatch, HeaderValueMatch, HostPattern, Pattern, PrefixMode};
 
+pub(crate) use annotations::RouteAnnotations;
 pub(crate) use backend_reference::{ApiKey, BackendReference, KeyPlace, KeyValue, Security};
 
 /// A route as written.
@@ -24,6 +26,7 @@ pub(crate) struct McpRoute {
     pub(crate) backends: Vec<BackendReference>,
     /// Protections that the author asks for.
     pub(crate) protections: Vec<(At, &'static str)>,
+    pub(crate) annotations: RouteAnnotations,
 }
 
 /// The Gateway that serves a route.
@@ -49,7 +52,7 @@ impl McpRoute {
         "securityPolicy",
     ];
 
-    pub(crate) fn read(spec: &Field<'_>) -> Option<Self> {
+    pub(crate) fn read(spec: &Field<'_>, metadata: &Metadata) -> Option<Self> {
         let object = spec.object(&Self::FIELDS)?;
         let parents = read_parents(&object);
         let (path, path_at) = match object.get("path") {
@@ -92,6 +95,7 @@ impl McpRoute {
             prefix: prefix.unwrap_or_default(),
             backends,
             protections,
+            annotations: RouteAnnotations::read(metadata),
         })
     }
 }

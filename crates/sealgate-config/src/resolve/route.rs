@@ -53,6 +53,7 @@ pub(super) fn resolve(
         headers: route.headers.clone(),
         backends,
         session_ttl: context.options.session_ttl,
+        legacy_sse: route.annotations.legacy_sse.unwrap_or(context.options.legacy_sse),
     })
 }
 

@@ -74,6 +74,7 @@ fn route(
         headers: Vec::new(),
         backends,
         session_ttl: context.options.session_ttl,
+        legacy_sse: context.options.legacy_sse,
     })
 }
 

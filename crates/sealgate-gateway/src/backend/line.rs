@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use super::{Exchange, Opened, answer};
 use crate::fail::BackendError;
+use crate::plan::PlaceTag;
 use crate::reply::EVENT_LIMIT;
 use crate::upstream::Body;
 use held::Line;
@@ -56,12 +57,14 @@ impl Exchange {
     }
 
     async fn dial(&self) -> Result<Box<str>, BackendError> {
-        let mut body = self.listen(None).await?.ok_or_else(no_line)?;
+        let response = self.stream(None).await?.ok_or_else(no_line)?;
+        let place = response.extensions().get::<PlaceTag>().copied();
+        let mut body = response.into_body();
         let mut decoder = Decoder::new(EVENT_LIMIT);
         let target = loop {
             match next(&mut body, &mut decoder).await? {
                 Some(event) if event.event.as_deref() == Some(b"endpoint") => {
-                    break self.endpoint(&event.data)?;
+                    break self.endpoint(&event.data, place)?;
                 }
                 Some(_) => {}
                 None => return Err(no_line()),
@@ -70,25 +73,34 @@ impl Exchange {
         let random = random_id()?;
         let id: Box<str> = format!("{PREFIX}{random}").into();
         let lines = &self.backend().memory.lines;
-        let line = lines.hold(&id, target);
+        let line = lines.hold(&id, target, place);
         tokio::spawn(read(Arc::clone(&self.backend().memory), id.clone(), line, body, decoder));
         Ok(id)
     }
 
     /// Where to POST: on the server that was asked, whatever it says, because the credentials are
-    /// for that one.
-    fn endpoint(&self, data: &Bytes) -> Result<Uri, BackendError> {
+    /// for that one. A key of the query belongs there too, unless the server repeats it.
+    fn endpoint(&self, data: &Bytes, place: Option<PlaceTag>) -> Result<Uri, BackendError> {
         let text = std::str::from_utf8(data).unwrap_or("").trim();
         let foreign = || BackendError::NotJsonRpc(format!("its endpoint {text:?} is not its own"));
         let uri: Uri = match text.starts_with(['/', '?']) || text.contains("://") {
             true => text.parse().map_err(|_| foreign())?,
             false => self.sibling(text).parse().map_err(|_| foreign())?,
         };
-        let own = self.backend().authority.to_str().unwrap_or("");
+        let backend = self.backend();
+        let place = place.and_then(|tag| backend.places.as_ref()?.find(tag));
+        let own = place.map_or(&backend.authority, |place| &place.authority);
+        let own = own.to_str().unwrap_or("");
         if uri.authority().is_some_and(|authority| !authority.as_str().eq_ignore_ascii_case(own)) {
             return Err(foreign());
         }
-        uri.path_and_query().cloned().map(Uri::from).ok_or_else(foreign)
+        let target = uri.path_and_query().ok_or_else(foreign)?;
+        match &backend.query_key {
+            Some(key) if !key.is_in(target.as_str()) => {
+                key.add_to(target.as_str()).parse().map_err(|_| foreign())
+            }
+            _ => Ok(Uri::from(target.clone())),
+        }
     }
 
     /// A target relative to the one that was asked (RFC 3986 section 5.2).
@@ -115,6 +127,10 @@ impl Exchange {
     pub(super) async fn tell_on(&self, line: &Line, body: Bytes) -> Result<(), BackendError> {
         let mut draft = self.post(body);
         (draft.session, draft.version, draft.target) = (None, None, Some(&line.target));
+        if let (Some(places), Some(tag)) = (&self.backend().places, line.place) {
+            // The stream is open to this endpoint and no other.
+            draft.place = Some(places.find(tag).ok_or(BackendError::SessionLost)?);
+        }
         let sent = self.send(&draft, self.backend().deadlines.first_byte).await?;
         if sent.status().is_success() {
             return Ok(());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
+use http::{Extensions, HeaderMap, Response, StatusCode};
 use sealgate_aws::identity::IdentityError;
 use sealgate_aws::refusal::{Refusal, RefusalKind};
 use tokio::time::Instant;
@@ -75,6 +75,14 @@ impl Sent {
         match self {
             Self::Streaming(response) => response.headers_mut(),
             Self::Read(head, _) => &mut head.headers,
+        }
+    }
+
+    /// What was noted about the response on its way.
+    fn extensions_mut(&mut self) -> &mut Extensions {
+        match self {
+            Self::Streaming(response) => response.extensions_mut(),
+            Self::Read(head, _) => &mut head.extensions,
         }
     }
 

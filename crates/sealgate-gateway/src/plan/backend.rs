@@ -14,7 +14,7 @@ use super::Places;
 use crate::backend::{Health, Memory};
 use crate::fail::BackendError;
 use crate::observe::BackendMetrics;
-use crate::seal::{Draft, Seal};
+use crate::seal::{Draft, QueryKey, Seal};
 use crate::upstream::Origin;
 
 /// One upstream MCP server as one route uses it.
@@ -33,6 +33,8 @@ pub struct BackendPlan {
     pub(crate) target: http::Uri,
     /// The same, as text, as it is signed.
     pub(crate) path_and_query: String,
+    /// The key that every target carries, also one that the server names.
+    pub(crate) query_key: Option<QueryKey>,
     pub(crate) seal: Seal,
     pub(crate) tools: ToolSelector,
     /// On every request, before its seal.

@@ -14,7 +14,7 @@ use crate::backend::Health;
 use crate::identities::Identities;
 use crate::listen::ListenerId;
 use crate::observe::Metrics;
-use crate::seal::{Seal, SigV4};
+use crate::seal::{QueryKey, Seal, SigV4};
 use crate::upstream::{Origin, Origins};
 
 /// What every plan of a process is built on, and what a reload keeps.
@@ -114,6 +114,7 @@ fn compile_backend(
             .parse()
             .map_err(|_| CompileError::Target(backend.path_and_query.clone()))?,
         path_and_query,
+        query_key: query_key(backend),
         seal,
         tools: backend.tools.clone(),
         headers: backend.headers.clone(),
@@ -162,6 +163,13 @@ fn memory_key(route: &str, backend: &Backend) -> String {
     format!("{route}\n{name}\n{authority}\n{path_and_query}\n{:?}", backend.connect)
 }
 
+fn query_key(backend: &Backend) -> Option<QueryKey> {
+    match &backend.credential {
+        Credential::QueryKey { param, value } => Some(QueryKey::new(param, value.expose())),
+        _ => None,
+    }
+}
+
 fn compile_seal(backend: &Backend, base: &Foundation) -> Result<(Seal, String), CompileError> {
     let target = backend.path_and_query.clone();
     let header = |name: &http::HeaderName, value: &sealgate_aws::Secret| {
@@ -182,10 +190,9 @@ fn compile_seal(backend: &Backend, base: &Foundation) -> Result<(Seal, String), 
                 .collect::<Result<_, _>>()?;
             (Seal::Headers { headers, always: true }, target)
         }
-        Credential::QueryKey { param, value } => {
-            let separator = if target.contains('?') { '&' } else { '?' };
-            let query = format!("{}={}", encode(param), encode(value.expose()));
-            (Seal::None, format!("{target}{separator}{query}"))
+        Credential::QueryKey { .. } => {
+            let keyed = query_key(backend).map(|key| key.add_to(&target));
+            (Seal::None, keyed.unwrap_or(target))
         }
         Credential::Aws { identity, region, service, signed_headers, signing_host } => {
             let scope = Scope::new(region.as_str(), service.as_str());
@@ -201,20 +208,6 @@ fn compile_seal(backend: &Backend, base: &Foundation) -> Result<(Seal, String), 
             (Seal::SigV4(seal), target)
         }
     })
-}
-
-/// Percent-encodes everything but the unreserved characters (RFC 3986 section 2.3).
-fn encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(char::from(byte));
-            }
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }
 
 /// The same in every process and version, since tokens carry it: the head of a SHA-256.

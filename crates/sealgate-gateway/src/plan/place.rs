@@ -22,6 +22,10 @@ pub(crate) struct Place {
     failed: AtomicU64,
 }
 
+/// By which an endpoint is found again. On a response, it tells who sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PlaceTag(u32);
+
 /// The endpoints of one backend.
 pub(crate) struct Places {
     list: Vec<Place>,
@@ -51,6 +55,11 @@ impl Place {
     pub(crate) fn mark(&self, session: &str) -> String {
         format!("{:x}{SEPARATOR}{session}", self.tag)
     }
+
+    /// By which it is found again.
+    pub(crate) fn tag(&self) -> PlaceTag {
+        PlaceTag(self.tag)
+    }
 }
 
 // === impl Places ===
@@ -78,7 +87,12 @@ impl Places {
     pub(crate) fn of_session<'s>(&self, marked: &'s str) -> Option<(&Place, &'s str)> {
         let (tag, session) = marked.split_once(SEPARATOR)?;
         let tag = u32::from_str_radix(tag, 16).ok()?;
-        Some((self.list.iter().find(|place| place.tag == tag)?, session))
+        Some((self.find(PlaceTag(tag))?, session))
+    }
+
+    /// The endpoint of this tag, if there still is one.
+    pub(crate) fn find(&self, tag: PlaceTag) -> Option<&Place> {
+        self.list.iter().find(|place| place.tag == tag.0)
     }
 
     /// Takes note of whether an endpoint could be reached.

@@ -26,6 +26,8 @@ pub struct RoutePlan {
     pub(crate) headers: Vec<HeaderMatch>,
     /// How long a session lives after `initialize`.
     pub(crate) session_ttl: Duration,
+    /// Whether clients of HTTP+SSE (2024-11-05) are served.
+    pub(crate) legacy_sse: bool,
     pub(crate) metrics: RouteMetrics,
     /// Whose resource a URI is.
     pub(crate) owners: Owners,
@@ -59,6 +61,7 @@ impl RoutePlan {
             hostnames: route.hostnames.clone(),
             headers: route.headers.clone(),
             session_ttl: route.session_ttl,
+            legacy_sse: route.legacy_sse,
             metrics,
             owners: Owners::default(),
             by_name,

@@ -30,6 +30,9 @@ pub(crate) struct Marks {
 impl Place {
     /// Of the backend with this tag.
     pub(crate) fn of(session: &Session, backend: u32) -> Self {
+        if !session.resumes {
+            return Self { place: None, primes: false };
+        }
         Self {
             place: session.token.backends.iter().position(|known| known.backend == backend),
             primes: session.token.version >= Version::V2025_11_25,

@@ -18,6 +18,7 @@ use sealgate_mcp::version::Version;
 use super::{Record, Worker, fail};
 use crate::fail::{Failure, body as error};
 use crate::plan::RoutePlan;
+use crate::receive::Carriage;
 use crate::reply::ReplyBody;
 
 type Running<'a> = Pin<Box<dyn Future<Output = Option<Bytes>> + Send + 'a>>;
@@ -32,21 +33,22 @@ impl Worker {
     pub(super) async fn batch(
         &self,
         route: &Arc<RoutePlan>,
-        head: &http::request::Parts,
+        headers: &HeaderMap,
         body: &Bytes,
+        carriage: Carriage,
         record: &mut Record,
     ) -> Response<ReplyBody> {
-        record.batch(body.len());
-        let messages = match self.split(route, head, body, record) {
+        record.several("batch", body.len());
+        let messages = match self.split(route, headers, body, record) {
             Ok(messages) => messages,
             Err(failure) => return fail(&failure, None, record),
         };
         // Each answer is one JSON message: there is one body for all of them.
-        let mut headers = head.headers.clone();
+        let mut headers = headers.clone();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let parts = messages.iter().map(|message| {
             let part = record.part();
-            Box::pin(self.part(route, &headers, message, part)) as Running<'_>
+            Box::pin(self.part(route, &headers, message, carriage, part)) as Running<'_>
         });
         let answers: Vec<_> = all(parts.collect()).await.into_iter().flatten().collect();
         match batch::join(&answers) {
@@ -58,11 +60,11 @@ impl Worker {
     fn split(
         &self,
         route: &Arc<RoutePlan>,
-        head: &http::request::Parts,
+        headers: &HeaderMap,
         body: &Bytes,
         record: &mut Record,
     ) -> Result<Vec<Bytes>, Failure> {
-        let session = match self.session(route, head, record) {
+        let session = match self.session(route, headers, record) {
             Err(Failure::NoSession) => return Err(Failure::Malformed(Malformed::Batch)),
             session => session?,
         };
@@ -85,6 +87,7 @@ impl Worker {
         route: &Arc<RoutePlan>,
         headers: &HeaderMap,
         message: &Bytes,
+        carriage: Carriage,
         mut record: Record,
     ) -> Option<Bytes> {
         let envelope = Envelope::parse(message).ok();
@@ -96,7 +99,7 @@ impl Worker {
             record.failed(&failure);
             return Some(error(&failure, id));
         }
-        let response = self.message(route, headers, message, &mut record).await;
+        let response = self.message(route, headers, message, carriage, &mut record).await;
         record.status(response.status());
         let limit = self.gateway.limits.held_answer;
         match whole(response.into_body(), limit).await {

@@ -73,14 +73,14 @@ impl Record {
         self.method = received.message.method.as_deref().map(Into::into);
     }
 
-    /// The request is a batch, of so many bytes; its messages have records of their own.
-    pub(super) fn batch(&mut self, bytes: usize) {
+    /// The request carries messages, in so many bytes, that have records of their own.
+    pub(super) fn several(&mut self, name: &str, bytes: usize) {
         self.bytes_in = bytes as u64;
         self.operation = Operation::OTHER;
-        self.method = Some("batch".into());
+        self.method = Some(name.into());
     }
 
-    /// A record of one message of the batch.
+    /// A record of one of these messages.
     pub(super) fn part(&self) -> Self {
         let mut part = Self::begin(&self.log, self.client, &self.http);
         part.route.clone_from(&self.route);

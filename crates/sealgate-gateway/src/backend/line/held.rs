@@ -12,6 +12,7 @@ use sealgate_mcp::envelope::{Envelope, Kind};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
+use crate::plan::PlaceTag;
 use crate::reply::event;
 
 /// Messages that wait for one reader.
@@ -32,6 +33,8 @@ pub(crate) struct Lines {
 pub(crate) struct Line {
     /// Where requests are POSTed.
     pub(super) target: Uri,
+    /// The endpoint that the stream is open to, where the backend has several.
+    pub(super) place: Option<PlaceTag>,
     parties: Mutex<Parties>,
     ended: Notify,
 }
@@ -59,14 +62,14 @@ impl Lines {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
-    pub(super) fn hold(&self, id: &str, target: Uri) -> Arc<Line> {
+    pub(super) fn hold(&self, id: &str, target: Uri, place: Option<PlaceTag>) -> Arc<Line> {
         let parties = Parties {
             waiting: Vec::new(),
             listener: None,
             kept: VecDeque::new(),
             used: Instant::now(),
         };
-        let line = Line { target, parties: Mutex::new(parties), ended: Notify::new() };
+        let line = Line { target, place, parties: Mutex::new(parties), ended: Notify::new() };
         let line = Arc::new(line);
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.insert(id.into(), Arc::clone(&line));

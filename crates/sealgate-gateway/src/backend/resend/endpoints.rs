@@ -10,7 +10,7 @@ use crate::plan::{Place, Places};
 use crate::seal::{Draft, SESSION_ID};
 use crate::upstream::{Pool, SendDeadlines};
 
-/// Sends to the endpoint of the draft's session, or to the next one that can be reached. Only what
+/// Sends to the endpoint of the draft, or of its session, or to the next one that can be reached. Only what
 /// no endpoint has seen is sent to another.
 pub(super) async fn send(
     places: &Places,
@@ -18,10 +18,17 @@ pub(super) async fn send(
     draft: &Draft<'_>,
     deadlines: SendDeadlines,
 ) -> Result<Sent, BackendError> {
-    if let Some(marked) = draft.session {
+    let bound = match (draft.place, draft.session) {
+        (Some(place), session) => Some((place, session)),
+        (None, Some(marked)) => {
+            let (place, session) = places.of_session(marked).ok_or(BackendError::SessionLost)?;
+            Some((place, Some(session)))
+        }
+        (None, None) => None,
+    };
+    if let Some((place, session)) = bound {
         // Without its endpoint the session is gone; the next one is opened elsewhere.
-        let (place, session) = places.of_session(marked).ok_or(BackendError::SessionLost)?;
-        let draft = Draft { session: Some(session), place: Some(place), ..draft.clone() };
+        let draft = Draft { session, place: Some(place), ..draft.clone() };
         return match send_to(places, place, pool, &draft, deadlines).await {
             Err(error) if error.is_unreachable() => Err(BackendError::SessionLost),
             result => result,
@@ -53,6 +60,7 @@ async fn send_to(
     match &mut result {
         Ok(sent) => {
             places.reached(place, true);
+            sent.extensions_mut().insert(place.tag());
             let given = sent.headers().get(SESSION_ID).and_then(|id| id.to_str().ok());
             let marked = given.and_then(|id| HeaderValue::from_str(&place.mark(id)).ok());
             if let Some(marked) = marked {
