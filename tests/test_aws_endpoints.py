@@ -1,7 +1,9 @@
 """What AWS's endpoints ask of who calls them: hosts, targets, sessions, sizes and times."""
 
+import re
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -219,12 +221,24 @@ def test_headers_that_are_named_are_signed_too(endpoint, through):
 # Sizes and times
 
 
-def test_a_large_payload_is_signed_and_sent_whole_when_the_limit_is_raised(endpoint, through):
+def test_the_largest_payload_of_agentcore_is_signed_and_sent_whole_when_the_limit_is_raised(endpoint, through):
     behind = endpoint(tools={"size": lambda arguments: str(len(arguments["data"]))})
-    size = 24 * 1024 * 1024
-    running = through(behind, options=["--max-body-bytes", 25 * 1024 * 1024])
-    assert running.opened().text("agent__size", {"data": "x" * size}) == str(size)
-    assert behind.refused == []
+    limit = 100_000_000
+    size = limit - 1000  # what is around it has its own bytes
+    running = through(behind, options=["--max-body-bytes", limit])
+    client = running.opened()
+    before = peak_memory(running)
+    assert client.text("agent__size", {"data": "x" * size}) == str(size)
+    assert behind.refused == [] and len(behind.seen("POST tools/call")[0].body) > size
+    used = peak_memory(running) - before
+    print(f"{used / 1e6:.0f} MB for a payload of {size / 1e6:.0f} MB")
+    assert used < 3 * size, "the body as it came, and as it goes with the tool's own name"
+
+
+def peak_memory(running):
+    """The most memory that the gateway has had, in bytes."""
+    status = Path(f"/proc/{running.process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
 
 
 def test_a_long_call_has_the_time_that_the_backend_was_given(endpoint, through):

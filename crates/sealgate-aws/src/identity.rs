@@ -27,6 +27,7 @@ pub use caller::{Caller, caller};
 pub use error::{IdentityError, Tried};
 pub use oidc::{OidcClient, OidcStep, check_url};
 pub use spec::{AssumeRole, IdentitySpec, ProfileFiles, Source};
+pub use text::{TextProblem, check_text};
 
 use crate::credentials::Credentials;
 

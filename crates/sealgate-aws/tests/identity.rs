@@ -303,6 +303,21 @@ async fn an_ended_single_sign_on_names_the_profile_and_the_command() {
 }
 
 #[tokio::test]
+async fn a_profile_of_aws_login_is_refused_with_the_way_around() {
+    let file = folder("login").join("config");
+    let text = "[profile dev]\nlogin_session = arn:aws:iam::123456789012:user/ann\n\
+                [profile over]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = dev\n";
+    std::fs::write(&file, text).unwrap();
+    for name in ["dev", "over"] {
+        let mut spec = IdentitySpec::new(Source::Profile(name.into()));
+        spec.profile_files = Some(ProfileFiles { config: Some(file.clone()), credentials: None });
+        let error = start(spec).ready().await.unwrap_err();
+        assert!(error.to_string().contains("`aws login`"), "{error}");
+        assert!(error.remedy().contains("aws configure export-credentials"), "{}", error.remedy());
+    }
+}
+
+#[tokio::test]
 async fn a_credential_process_of_a_profile_is_run() {
     let folder = folder("process");
     let file = folder.join("config");

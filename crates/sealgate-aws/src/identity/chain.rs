@@ -172,6 +172,12 @@ fn worded(source: &str, profile: Option<&str>, error: &CredentialsError) -> Iden
         }
         cause = current.source();
     }
+    // The feature of the SDK that is not built in; no other text has this word.
+    if let Some(profile) = profile
+        && text.contains("credentials-login")
+    {
+        return IdentityError::Login { profile: profile.to_owned() };
+    }
     if reads_as_login(&text) {
         let renew = profile.map(|name| format!("aws sso login --profile {name}"));
         let profile = profile.map(str::to_owned);

@@ -25,6 +25,15 @@ pub enum IdentityError {
         /// What is wrong with them.
         message: Arc<str>,
     },
+    /// The profile is one of `aws login`, whose sessions only AWS's own tools can read.
+    #[error(
+        "profile {profile} takes its credentials from `aws login` (login_session), which cannot be \
+         read here"
+    )]
+    Login {
+        /// The profile.
+        profile: String,
+    },
     /// No source had credentials.
     #[error("no AWS credentials found; tried {}", listed(.tried))]
     NotFound {
@@ -78,7 +87,7 @@ impl IdentityError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Expired { .. } => "credentials_expired",
-            Self::Invalid { .. } => "credentials_invalid",
+            Self::Invalid { .. } | Self::Login { .. } => "credentials_invalid",
             Self::NotFound { .. } => "credentials_not_found",
             Self::Oidc { .. } => "credentials_oidc",
             Self::Pending => "credentials_pending",
@@ -93,6 +102,10 @@ impl IdentityError {
             Self::Expired { renew: Some(command), .. } => format!("Run `{command}`."),
             Self::Expired { .. } => "Renew the credentials at their source.".to_owned(),
             Self::Invalid { .. } => "Correct the settings of the credential source.".to_owned(),
+            Self::Login { profile } => format!(
+                "Let AWS's own tool hand them over: write `credential_process = aws configure \
+                 export-credentials --profile {profile}` into another profile and name that one."
+            ),
             Self::NotFound { .. } => "Give one of these sources credentials, or name another \
                                       source in the configuration."
                 .to_owned(),

@@ -32,10 +32,43 @@ pub(super) struct TextProfile {
     pub(super) region: Option<String>,
 }
 
+/// What is wrong with a text of credentials; quotes no value of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TextProblem {
+    /// A profile is not there.
+    #[error("the credentials text has no profile {profile}; its profiles: {known}")]
+    NoProfile {
+        /// The one that is asked for, or that another stands on.
+        profile: String,
+        /// Those that are there.
+        known: String,
+    },
+    /// A profile has no keys of its own where it needs them.
+    #[error("profile {profile} of the credentials text lacks {key}")]
+    NoKeys {
+        /// The profile.
+        profile: String,
+        /// What it lacks.
+        key: &'static str,
+    },
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
 type Profile<'a> = BTreeMap<String, &'a str>;
 
+/// Whether `profile` (`default` when empty) of `text` can be used.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_text(text: &Secret, profile: &str) -> Result<(), TextProblem> {
+    read(text, profile).map(drop)
+}
+
 /// Reads `profile` (`default` when empty) of `text`.
-pub(super) fn read(text: &Secret, profile: &str) -> Result<TextProfile, IdentityError> {
+pub(super) fn read(text: &Secret, profile: &str) -> Result<TextProfile, TextProblem> {
     let text = text.expose();
     if text.len() > LONGEST {
         return Err(invalid(format!("the credentials text is longer than {LONGEST} bytes")));
@@ -71,7 +104,7 @@ pub(super) fn read(text: &Secret, profile: &str) -> Result<TextProfile, Identity
     )))
 }
 
-fn parse(text: &str) -> Result<BTreeMap<&str, Profile<'_>>, IdentityError> {
+fn parse(text: &str) -> Result<BTreeMap<&str, Profile<'_>>, TextProblem> {
     let mut profiles: BTreeMap<&str, Profile<'_>> = BTreeMap::new();
     let mut current: Option<&str> = None;
     // Settings nested below a key without a value belong to that key, and none of those matters.
@@ -123,7 +156,7 @@ fn without_comment(value: &str) -> &str {
     value[..end.unwrap_or(value.len())].trim_end()
 }
 
-fn refuse_what_reaches_out(name: &str, profile: &Profile<'_>) -> Result<(), IdentityError> {
+fn refuse_what_reaches_out(name: &str, profile: &Profile<'_>) -> Result<(), TextProblem> {
     let reaches = |key: &&String| REFUSED.contains(&key.as_str()) || key.starts_with("sso_");
     match profile.keys().find(reaches) {
         None => Ok(()),
@@ -134,10 +167,10 @@ fn refuse_what_reaches_out(name: &str, profile: &Profile<'_>) -> Result<(), Iden
     }
 }
 
-fn keys(name: &str, profile: &Profile<'_>) -> Result<Credentials, IdentityError> {
-    let value = |key: &str| match profile.get(key) {
+fn keys(name: &str, profile: &Profile<'_>) -> Result<Credentials, TextProblem> {
+    let value = |key: &'static str| match profile.get(key) {
         Some(value) if !value.is_empty() => Ok((*value).to_owned()),
-        _ => Err(invalid(format!("profile {name} of the credentials text lacks {key}"))),
+        _ => Err(TextProblem::NoKeys { profile: name.to_owned(), key }),
     };
     let mut credentials =
         Credentials::new(value("aws_access_key_id")?, value("aws_secret_access_key")?);
@@ -151,7 +184,7 @@ fn keys(name: &str, profile: &Profile<'_>) -> Result<Credentials, IdentityError>
     Ok(credentials)
 }
 
-fn role(name: &str, arn: &str, profile: &Profile<'_>) -> Result<AssumeRole, IdentityError> {
+fn role(name: &str, arn: &str, profile: &Profile<'_>) -> Result<AssumeRole, TextProblem> {
     let text = |key: &str| profile.get(key).map(|&value| value.to_owned());
     let duration = match profile.get("duration_seconds") {
         None => None,
@@ -169,14 +202,20 @@ fn role(name: &str, arn: &str, profile: &Profile<'_>) -> Result<AssumeRole, Iden
     })
 }
 
-fn missing(name: &str, profiles: &BTreeMap<&str, Profile<'_>>) -> IdentityError {
+fn missing(name: &str, profiles: &BTreeMap<&str, Profile<'_>>) -> TextProblem {
     let known = profiles.keys().copied().collect::<Vec<_>>().join(", ");
     let known = if known.is_empty() { "none".to_owned() } else { known };
-    invalid(format!("the credentials text has no profile {name}; its profiles: {known}"))
+    TextProblem::NoProfile { profile: name.to_owned(), known }
 }
 
-fn invalid(message: String) -> IdentityError {
-    IdentityError::Invalid { message: message.into() }
+fn invalid(message: String) -> TextProblem {
+    TextProblem::Other(message)
+}
+
+impl From<TextProblem> for IdentityError {
+    fn from(problem: TextProblem) -> Self {
+        Self::Invalid { message: problem.to_string().into() }
+    }
 }
 
 #[cfg(test)]

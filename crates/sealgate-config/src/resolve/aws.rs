@@ -1,8 +1,8 @@
 //! `awsCredentials` in, what to sign with and for out.
 
-use sealgate_aws::IdentitySpec;
 use sealgate_aws::endpoint::{self, Signing, is_loopback};
-use sealgate_aws::identity::{AssumeRole, OidcClient, Source};
+use sealgate_aws::identity::{AssumeRole, OidcClient, Source, TextProblem, check_text};
+use sealgate_aws::{IdentitySpec, Secret};
 
 use super::Context;
 use super::backend::{Host, Server};
@@ -280,7 +280,7 @@ fn credentials_text(
     let reference = &file.secret;
     let (namespace, name) = (reference.namespace_in(from.namespace), &reference.name);
     let message = match context.store.value(from, reference, "credentials") {
-        Ok(text) => match profile_problem(text.expose(), &file.profile) {
+        Ok(text) => match profile_problem(&text, &file.profile) {
             None => {
                 let profile = file.profile.clone();
                 return Some(Source::CredentialsText { text, profile });
@@ -301,25 +301,15 @@ fn credentials_text(
 }
 
 /// What is wrong with a profile of a shared-credentials file, without quoting any of it.
-fn profile_problem(text: &str, profile: &str) -> Option<String> {
-    let (mut here, mut found, mut usable) = (false, false, false);
-    for line in text.lines().map(str::trim) {
-        if let Some(section) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            let section = section.trim();
-            let section = section.strip_prefix("profile ").map_or(section, str::trim);
-            here = section == profile;
-            found |= here;
-        } else if here && let Some((key, value)) = line.split_once('=') {
-            let key = key.trim().to_ascii_lowercase();
-            let known = ["aws_access_key_id", "role_arn", "source_profile"];
-            usable |= known.contains(&key.as_str()) && !value.trim().is_empty();
+fn profile_problem(text: &Secret, profile: &str) -> Option<String> {
+    let problem = check_text(text, profile).err()?;
+    Some(match &problem {
+        TextProblem::NoProfile { profile: missing, .. } if missing == profile => {
+            format!("cannot load shared config profile {profile:?}: not found")
         }
-    }
-    match (found, usable) {
-        (false, _) => Some(format!("cannot load shared config profile {profile:?}: not found")),
-        (true, false) => {
-            Some(format!("shared config profile {profile:?} does not contain any credentials"))
+        TextProblem::NoKeys { profile: bare, .. } if bare == profile => {
+            format!("shared config profile {profile:?} does not contain any credentials")
         }
-        (true, true) => None,
-    }
+        _ => problem.to_string(),
+    })
 }

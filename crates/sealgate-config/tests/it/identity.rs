@@ -118,7 +118,11 @@ fn an_unknown_field_about_credentials_leaves_the_backend_out() {
         "region: us-east-1, credentialsFile: { secretRef: { name: keys }, proflie: x }",
     ] {
         let fields = format!("      securityPolicy: {{ awsCredentials: {{ {fields} }} }}");
-        let keys = secret("keys", "credentials", "[default]\naws_access_key_id=A");
+        let keys = secret(
+            "keys",
+            "credentials",
+            "[default]\naws_access_key_id=A\naws_secret_access_key=B",
+        );
         let text = route(&fields, "") + &backend("aws-mcp.us-east-1.api.aws", 443) + &keys;
         let outcome = load_text(&text);
         assert!(
@@ -130,6 +134,29 @@ fn an_unknown_field_about_credentials_leaves_the_backend_out() {
             outcome.resolved.routes.is_empty(),
             "the gateway's own identity is not used instead"
         );
+    }
+}
+
+#[test]
+fn what_reaches_out_of_a_credentials_file_is_a_finding() {
+    let fields = "      securityPolicy: { awsCredentials: { region: us-east-1, credentialsFile: { \
+                  secretRef: { name: keys } } } }";
+    for key in [
+        "credential_process = /bin/sh -c id",
+        "role_arn = arn:aws:iam::1:role/x\ncredential_source = Ec2InstanceMetadata",
+        "web_identity_token_file = /var/run/secrets/token",
+        "sso_session = corp",
+        "login_session = arn:aws:iam::1:user/x",
+    ] {
+        let file = format!("[default]\naws_access_key_id = A\naws_secret_access_key = B\n{key}\n");
+        let text = route(fields, "")
+            + &backend("aws-mcp.us-east-1.api.aws", 443)
+            + &secret("keys", "credentials", &file);
+        let outcome = load_text(&text);
+        let found = errors(&outcome);
+        assert!(found.iter().any(|it| it.contains("reaches outside of the text")), "{found:#?}");
+        assert!(!found.iter().any(|it| it.contains("/bin/sh")), "no value is quoted");
+        assert!(outcome.resolved.routes.is_empty());
     }
 }
 

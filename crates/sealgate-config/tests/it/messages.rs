@@ -157,7 +157,7 @@ fn aws_messages() {
     };
     let file = aws(", credentialsFile: { secretRef: { name: s }, profile: p }");
     let https = backend("aws-mcp.us-east-1.api.aws", 443);
-    let ini = "[p]\naws_access_key_id = A\n";
+    let ini = "[p]\naws_access_key_id = A\naws_secret_access_key = B\n";
     let ip =
         https.replace("fqdn: { hostname: aws-mcp.us-east-1.api.aws", "ip: { address: 10.0.0.1");
     let service = route(&aws(""), "")

@@ -12,6 +12,8 @@ use crate::plan::{BackendPlan, Foundation, Plan};
 use crate::upstream::tests::peer::Peer;
 use crate::upstream::{Origins, PoolLimits};
 
+mod hours;
+
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
 const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
 const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}"#;
