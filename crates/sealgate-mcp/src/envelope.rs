@@ -46,8 +46,8 @@ pub struct Envelope<'a> {
     pub id: Option<&'a RawValue>,
     /// The method, unescaped.
     pub method: Option<Cow<'a, str>>,
-    /// The head of the parameters.
-    pub params: Option<Params<'a>>,
+    /// The head of the parameters; boxed, because it is large and an envelope is passed on often.
+    pub params: Option<Box<Params<'a>>>,
     /// The result, of a response.
     pub result: Option<&'a RawValue>,
     /// The error, of a response.

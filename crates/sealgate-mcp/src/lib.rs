@@ -25,6 +25,7 @@ pub mod modern_headers;
 pub mod name;
 pub mod object;
 pub mod param_header;
+mod reader;
 pub mod reply;
 pub mod rpc_error;
 pub mod session;

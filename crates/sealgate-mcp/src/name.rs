@@ -48,6 +48,15 @@ pub fn join(backend: &str, name: &str) -> String {
     [backend, SEPARATOR, name].concat()
 }
 
+/// `name` as a JSON string, quotes included.
+pub fn quoted(name: &str) -> String {
+    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
+    match name.bytes().all(is_plain) {
+        true => ["\"", name, "\""].concat(),
+        false => serde_json::Value::from(name).to_string(),
+    }
+}
+
 /// Splits at the first separator. A backend's name may itself contain one: whoever knows the
 /// backends tries the longest name first.
 pub fn split(name: &str) -> Option<(&str, &str)> {

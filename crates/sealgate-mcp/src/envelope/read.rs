@@ -1,4 +1,5 @@
-//! The pass: a body → an [`Envelope`], through one run of the JSON parser.
+//! The pass: a body → an [`Envelope`], through one run of a JSON parser: our own reader, and
+//! `serde_json` for what that does not take.
 //!
 //! A fault does not stop the pass, so that an id behind it can still be read and answered to;
 //! broken JSON does.
@@ -11,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::{EchoId, Envelope, MAX_DEPTH, MAX_ID, Malformed, Params, Text, depth, is_id, span_of};
 use crate::key::Key;
+use crate::reader::{Odd, Reader};
 
 /// An object that is read member by member, in the same pass as what is around it.
 pub(super) trait Level<'a> {
@@ -47,7 +49,7 @@ struct Message<'a> {
     id: Option<&'a RawValue>,
     has_null_id: bool,
     method: Option<Cow<'a, str>>,
-    params: Option<Params<'a>>,
+    params: Option<Box<Params<'a>>>,
     result: Option<&'a RawValue>,
     error: Option<&'a RawValue>,
 }
@@ -68,16 +70,11 @@ pub(super) fn envelope(body: &[u8], is_reply: bool) -> Result<Envelope<'_>, Malf
         }
     }
 
-    let mut notes = Notes { body: text, is_reply, id: None, fault: None, look_alikes: Vec::new() };
+    let mut notes = Notes::new(text, is_reply);
     let mut message = Message::default();
-    let mut parser = serde_json::Deserializer::from_str(text);
-    ObjectSeed { level: &mut message, notes: &mut notes }
-        .deserialize(&mut parser)
-        .and_then(|()| parser.end())
-        .map_err(Malformed::NotJson)?;
-
-    if depth::exceeds(body, MAX_DEPTH) {
-        notes.fault(Malformed::TooDeep { id: None });
+    if quickly(text, &mut message, &mut notes).is_err() {
+        (message, notes) = (Message::default(), Notes::new(text, is_reply));
+        thoroughly(text, &mut message, &mut notes).map_err(Malformed::NotJson)?;
     }
     notes.settle(&message);
     if let Some(fault) = notes.fault {
@@ -85,6 +82,28 @@ pub(super) fn envelope(body: &[u8], is_reply: bool) -> Result<Envelope<'_>, Malf
     }
     let Message { id, method, params, result, error, .. } = message;
     Ok(Envelope { id, method, params, result, error, close_brace: trimmed.len() - 1 })
+}
+
+/// The pass over a good message, which nests no deeper than it may.
+fn quickly<'a>(text: &'a str, message: &mut Message<'a>, notes: &mut Notes<'a>) -> Result<(), Odd> {
+    let mut reader = Reader::new(text);
+    ObjectSeed { level: message, notes }.deserialize(&mut reader)?;
+    reader.end()
+}
+
+/// The pass over any message, which tells what is wrong with it.
+fn thoroughly<'a>(
+    text: &'a str,
+    message: &mut Message<'a>,
+    notes: &mut Notes<'a>,
+) -> serde_json::Result<()> {
+    let mut parser = serde_json::Deserializer::from_str(text);
+    ObjectSeed { level: message, notes }.deserialize(&mut parser)?;
+    parser.end()?;
+    if depth::exceeds(text.as_bytes(), MAX_DEPTH) {
+        notes.fault(Malformed::TooDeep { id: None });
+    }
+    Ok(())
 }
 
 impl<'a> Key<'a> {
@@ -136,6 +155,10 @@ fn blanks(bytes: &[u8]) -> usize {
 }
 
 impl<'a> Notes<'a> {
+    fn new(body: &'a str, is_reply: bool) -> Self {
+        Self { body, is_reply, id: None, fault: None, look_alikes: Vec::new() }
+    }
+
     pub(super) fn duplicate(&mut self, place: &'static str, key: &'static str) {
         self.fault(Malformed::Duplicate { place, key, id: None });
     }
@@ -289,7 +312,7 @@ impl<'a> Level<'a> for Message<'a> {
                     notes.duplicate(Self::PLACE, "params");
                 }
                 let empty = Params { is_empty: true, ..Params::default() };
-                let params = self.params.insert(empty);
+                let params = &mut **self.params.insert(Box::new(empty));
                 match key.object(params, notes, map)? {
                     Some(open_brace) => params.open_brace = open_brace,
                     None => notes.not_object("params"),

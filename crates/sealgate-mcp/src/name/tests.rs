@@ -22,3 +22,11 @@ fn names_that_clients_or_models_refuse_are_told() {
     assert!(matches!(check(&"a".repeat(65)), Err(NameFault::TooLongForModels { length: 65, .. })));
     assert!(matches!(check("a b"), Err(NameFault::OddCharacter { letter: ' ', .. })));
 }
+
+#[test]
+fn a_quoted_name_reads_back_as_the_name() {
+    for name in ["", "echo", "a\"b", "a\\b", "a\nb", "\u{7f}é√\u{2028}"] {
+        assert_eq!(serde_json::from_str::<String>(&quoted(name)).unwrap(), name);
+    }
+    assert_eq!(quoted("echo"), "\"echo\"");
+}
