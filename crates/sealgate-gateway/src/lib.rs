@@ -17,6 +17,7 @@ mod seal;
 mod session;
 pub mod upstream;
 
+mod alarms;
 mod changes;
 mod gateway;
 mod identities;

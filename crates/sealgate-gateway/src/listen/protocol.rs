@@ -15,6 +15,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::door::Limits;
 use super::drain::{Ticket, Wish};
+use crate::alarms::Alarms;
 
 /// What TLS clients are offered, best first (RFC 7301).
 pub(super) const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -106,7 +107,7 @@ async fn first_bytes(stream: &TcpStream, ticket: &mut Ticket) -> io::Result<Vec<
 impl Protocol {
     pub(super) fn new(limits: &Limits) -> Self {
         let mut one = http1::Builder::new();
-        one.timer(TokioTimer::new())
+        one.timer(Alarms::default())
             .header_read_timeout(limits.head)
             .max_header_size(limits.head_size)
             // An unfinished head must not take more than a finished one may.

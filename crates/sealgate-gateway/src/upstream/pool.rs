@@ -14,6 +14,7 @@ use super::coding::Coding;
 use super::connect::connect;
 use super::error::SendError;
 use super::origin::Origin;
+use crate::alarms::Alarms;
 use crate::seal::Sealed;
 
 /// How many connections are kept, and how long.
@@ -39,6 +40,8 @@ pub struct SendDeadlines {
 #[derive(Debug)]
 pub struct Pool {
     limits: PoolLimits,
+    /// Of this worker's requests.
+    alarms: Alarms,
     /// By origin id. Only this worker's thread takes the lock, so it is never waited for.
     slots: Mutex<Vec<Slot>>,
 }
@@ -81,7 +84,7 @@ impl Default for PoolLimits {
 impl Pool {
     /// An empty pool.
     pub fn new(limits: PoolLimits) -> Arc<Self> {
-        Arc::new(Self { limits, slots: Mutex::default() })
+        Arc::new(Self { limits, alarms: Alarms::default(), slots: Mutex::default() })
     }
 
     /// Sends a sealed request and waits for the response head. This is the only way out of the
@@ -135,6 +138,11 @@ impl Pool {
         }
     }
 
+    /// Timers for what this worker waits for.
+    pub(crate) fn alarms(&self) -> &Alarms {
+        &self.alarms
+    }
+
     /// Unused connections, of all origins.
     pub fn idle(&self) -> usize {
         self.slots().iter().map(|slot| slot.idle.len()).sum()
@@ -148,18 +156,19 @@ impl Pool {
         deadlines: SendDeadlines,
     ) -> Result<http::Response<Body>, (SendError, Option<http::Request<Full<Bytes>>>)> {
         let peer = &origin.peer;
-        match timeout(deadlines.first_byte, sender.try_send_request(request)).await {
-            Ok(Ok(response)) => {
+        let sending = sender.try_send_request(request);
+        match self.alarms.within(deadlines.first_byte, sending).await {
+            Some(Ok(response)) => {
                 let lease = Lease { pool: Arc::clone(self), slot: origin.slot(), sender };
                 let coding = Coding::of(response.headers());
                 Ok(response.map(|incoming| Body::new(incoming, lease, peer, coding)))
             }
-            Ok(Err(mut refused)) => {
+            Some(Err(mut refused)) => {
                 let unwritten = refused.take_message();
                 let error = SendError::from_exchange(peer, refused.error(), unwritten.is_none());
                 Err((error, unwritten))
             }
-            Err(_elapsed) => {
+            None => {
                 let peer = Arc::clone(peer);
                 Err((SendError::FirstByteTimeout { peer, limit: deadlines.first_byte }, None))
             }
