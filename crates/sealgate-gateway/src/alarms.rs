@@ -40,16 +40,20 @@ impl Alarms {
         Alarm { due, timer: None, alarms: self.clone() }
     }
 
-    /// What comes of `work`, unless it takes longer than `limit`.
+    /// What comes of `work`, unless it takes longer than `limit`. What is ready at once does not
+    /// even look at the clock.
     pub(crate) async fn within<T>(
         &self,
         limit: Duration,
         work: impl Future<Output = T>,
     ) -> Option<T> {
-        let (mut work, mut alarm) = (pin!(work), self.after(limit));
+        let (mut work, mut alarm) = (pin!(work), None);
         poll_fn(|cx| match work.as_mut().poll(cx) {
             Poll::Ready(done) => Poll::Ready(Some(done)),
-            Poll::Pending => Pin::new(&mut alarm).poll(cx).map(|()| None),
+            Poll::Pending => {
+                let alarm = alarm.get_or_insert_with(|| self.after(limit));
+                Pin::new(alarm).poll(cx).map(|()| None)
+            }
         })
         .await
     }

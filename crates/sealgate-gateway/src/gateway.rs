@@ -132,8 +132,8 @@ impl Gateway {
 
     /// An id for a request to a backend, as JSON: an integer that no other request of this
     /// process has, and that one of another replica in the same session hardly can have.
-    pub(crate) fn upstream_id(&self) -> String {
-        self.next_upstream_id.fetch_add(1, Ordering::Relaxed).to_string()
+    pub(crate) fn upstream_id(&self) -> Arc<str> {
+        self.next_upstream_id.fetch_add(1, Ordering::Relaxed).to_string().into()
     }
 }
 

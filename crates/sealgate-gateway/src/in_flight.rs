@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The requests that wait for an answer.
 #[derive(Default)]
 pub(crate) struct InFlight {
-    requests: Mutex<HashMap<(u64, Box<str>), Running>>,
+    requests: Mutex<HashMap<(u64, Arc<str>), Running>>,
 }
 
 struct Running {
     backend: usize,
-    upstream_id: Box<str>,
+    upstream_id: Arc<str>,
     /// Some clients use one id for several requests at once; a cancellation that could mean any
     /// of them means none.
     count: usize,
@@ -25,7 +25,7 @@ struct Running {
 /// Keeps a request in the table; dropping it takes the request out.
 pub(crate) struct Entered {
     table: Arc<InFlight>,
-    key: (u64, Box<str>),
+    key: (u64, Arc<str>),
 }
 
 impl InFlight {
@@ -33,32 +33,31 @@ impl InFlight {
     pub(crate) fn enter(
         self: &Arc<Self>,
         session: u64,
-        id: &str,
+        id: &Arc<str>,
         backend: usize,
-        upstream_id: &str,
+        upstream_id: &Arc<str>,
     ) -> Entered {
-        let key = (session, Box::from(id));
+        let key = (session, Arc::clone(id));
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         requests
             .entry(key.clone())
             .and_modify(|running| running.count += 1)
-            .or_insert_with(|| Running { backend, upstream_id: upstream_id.into(), count: 1 });
+            .or_insert_with(|| Running { backend, upstream_id: Arc::clone(upstream_id), count: 1 });
         Entered { table: Arc::clone(self), key }
     }
 
     /// The backend and upstream id of a request, if it runs and is the only one of its id.
-    pub(crate) fn find(&self, session: u64, id: &str) -> Option<(usize, Box<str>)> {
+    pub(crate) fn find(&self, session: u64, id: &str) -> Option<(usize, Arc<str>)> {
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        let running = requests.get(&(session, Box::from(id)))?;
-        (running.count == 1).then(|| (running.backend, running.upstream_id.clone()))
+        let running = requests.get(&(session, Arc::from(id)))?;
+        (running.count == 1).then(|| (running.backend, Arc::clone(&running.upstream_id)))
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         let mut requests = self.table.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = std::mem::replace(&mut self.key.1, Box::from(""));
-        if let Entry::Occupied(mut entry) = requests.entry((self.key.0, key)) {
+        if let Entry::Occupied(mut entry) = requests.entry(self.key.clone()) {
             entry.get_mut().count -= 1;
             if entry.get().count == 0 {
                 entry.remove();
@@ -74,7 +73,7 @@ mod tests {
     #[test]
     fn a_running_request_is_found_until_it_ends() {
         let table = Arc::new(InFlight::default());
-        let entered = table.enter(7, "1", 2, "900");
+        let entered = table.enter(7, &"1".into(), 2, &"900".into());
         assert_eq!(table.find(7, "1"), Some((2, "900".into())));
         assert_eq!(table.find(8, "1"), None);
         drop(entered);
@@ -84,8 +83,8 @@ mod tests {
     #[test]
     fn an_id_that_runs_twice_means_neither() {
         let table = Arc::new(InFlight::default());
-        let first = table.enter(7, "1", 0, "900");
-        let second = table.enter(7, "1", 1, "901");
+        let first = table.enter(7, &"1".into(), 0, &"900".into());
+        let second = table.enter(7, &"1".into(), 1, &"901".into());
         assert_eq!(table.find(7, "1"), None);
         drop(first);
         drop(second);

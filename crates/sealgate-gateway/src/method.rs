@@ -92,7 +92,7 @@ impl<'a> Call<'a, '_> {
     /// The session that the message belongs to.
     fn session(&mut self) -> Result<Session, Failure> {
         let session = Session::open(
-            &self.worker.gateway,
+            self.worker,
             self.permit.received.headers,
             self.permit.received.route,
             &self.permit.principal,

@@ -11,7 +11,7 @@ pub(crate) use compile::Foundation;
 pub(crate) use place::{Place, PlaceTag, Places};
 pub use route::RoutePlan;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -39,7 +39,7 @@ pub(crate) struct ListenerPlan {
     /// against it.
     pub(crate) loopback: bool,
     /// Routes by exact path, the most specific first.
-    pub(crate) paths: HashMap<String, Vec<Arc<RoutePlan>>>,
+    pub(crate) paths: BTreeMap<String, Vec<Arc<RoutePlan>>>,
 }
 
 impl Plan {

@@ -22,6 +22,10 @@ use crate::listen::ListenerId;
 use crate::plan::{Plan, RoutePlan};
 use crate::seal::PROTOCOL_VERSION;
 
+const JSON: &str = "application/json";
+/// What nearly all clients accept: it is compared before anything is searched.
+const BOTH: &str = "application/json, text/event-stream";
+
 /// One JSON-RPC message of a client, with all that was said about it.
 pub(crate) struct Received<'a> {
     /// The request's headers.
@@ -97,32 +101,30 @@ impl<'a> Received<'a> {
 /// The media type without its parameters is `application/json` (RFC 9110 section 8.3.1).
 fn content_type(headers: &HeaderMap) -> Result<(), Failure> {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let essence = value.split(';').next().unwrap_or("").trim();
-    if essence.eq_ignore_ascii_case("application/json") {
-        Ok(())
-    } else {
-        Err(Failure::UnsupportedMediaType)
-    }
+    let is_json = value == JSON
+        || value.split(';').next().is_some_and(|it| it.trim().eq_ignore_ascii_case(JSON));
+    if is_json { Ok(()) } else { Err(Failure::UnsupportedMediaType) }
 }
 
 /// A client that says nothing accepts anything (RFC 9110 section 12.5.1).
 pub(crate) fn accept(headers: &HeaderMap) -> Result<(), Failure> {
-    let mut values = headers.get_all(ACCEPT).iter().peekable();
-    if values.peek().is_none() {
-        return Ok(());
+    match accepts(headers, &["json", "event-stream", "*/*", "application/*"]) {
+        true => Ok(()),
+        false => Err(Failure::NotAcceptable),
     }
-    let fits = values.filter_map(|value| value.to_str().ok()).any(|value| {
-        ["json", "event-stream", "*/*", "application/*"].iter().any(|kind| value.contains(kind))
-    });
-    if fits { Ok(()) } else { Err(Failure::NotAcceptable) }
 }
 
 /// Whether the client can take an event stream.
 pub(crate) fn accepts_events(headers: &HeaderMap) -> bool {
+    accepts(headers, &["text/event-stream", "*/*", "text/*"])
+}
+
+fn accepts(headers: &HeaderMap, kinds: &[&str]) -> bool {
     let mut values = headers.get_all(ACCEPT).iter().peekable();
     values.peek().is_none()
-        || values.filter_map(|value| value.to_str().ok()).any(|value| {
-            value.contains("text/event-stream") || value.contains("*/*") || value.contains("text/*")
+        || values.any(|value| {
+            let fits = |text: &str| kinds.iter().any(|kind| text.contains(kind));
+            value == BOTH || value.to_str().is_ok_and(fits)
         })
 }
 

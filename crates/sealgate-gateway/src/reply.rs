@@ -41,7 +41,7 @@ use crate::walk::Record;
 pub struct ReplyBody {
     inner: Inner,
     /// Written to the access log when the body ends or is dropped.
-    record: Option<Record>,
+    record: Option<Box<Record>>,
     /// Whether the last byte has been handed out.
     ended: bool,
 }
@@ -100,7 +100,10 @@ impl ReplyBody {
     }
 
     /// Lets the record be written when the last byte has gone out.
-    pub(crate) fn recorded(mut response: Response<Self>, mut record: Record) -> Response<Self> {
+    pub(crate) fn recorded(
+        mut response: Response<Self>,
+        mut record: Box<Record>,
+    ) -> Response<Self> {
         record.status(response.status());
         response.body_mut().record = Some(record);
         response

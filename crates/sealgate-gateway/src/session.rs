@@ -4,10 +4,12 @@
 
 mod bridged;
 mod ended;
+mod known;
 mod tether;
 
 pub(crate) use bridged::{Bridged, Running};
 pub(crate) use ended::{Ended, Openings};
+pub(crate) use known::KnownTokens;
 pub(crate) use tether::{Tether, Tethers};
 
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use crate::plan::RoutePlan;
 use crate::receive::Carriage;
 use crate::seal::SESSION_ID;
 use crate::walk::Worker;
+use known::Opened;
 
 /// A legacy session, as its token tells.
 pub(crate) struct Session {
@@ -45,20 +48,20 @@ impl Session {
     /// [`Failure::NoSession`] without a header, [`Failure::UnknownSession`] for anything that is
     /// not a living session of this route and principal.
     pub(crate) fn open(
-        gateway: &Gateway,
+        worker: &Worker,
         headers: &HeaderMap,
         route: &RoutePlan,
         principal: &Principal,
     ) -> Result<Self, Failure> {
         let header = headers.get(SESSION_ID).ok_or(Failure::NoSession)?;
         let text = header.to_str().unwrap_or("");
-        let token = SessionToken::open(&gateway.keyring, text).map_err(Failure::UnknownSession)?;
+        let opened = worker.tokens.open(&worker.gateway.keyring, text);
+        let Opened { token, fingerprint } = opened.map_err(Failure::UnknownSession)?;
         token.admit(route.tag, &principal.digest(), unix_now()).map_err(Failure::UnknownSession)?;
-        let fingerprint = fingerprint(text);
-        if gateway.ended.contains(fingerprint) {
+        if worker.gateway.ended.contains(fingerprint) {
             return Err(Failure::SessionEnded);
         }
-        Ok(Self { token: Arc::new(token), fingerprint, resumes: true })
+        Ok(Self { token, fingerprint, resumes: true })
     }
 
     /// The same for a client whose streams cannot be resumed.
@@ -99,7 +102,7 @@ impl Session {
             index,
             session: known.and_then(|known| known.session_id.clone()),
             version,
-            forwarded: plan.forwarded(headers).into(),
+            forwarded: plan.forwarded(headers),
             reopen: Some(Reopen {
                 gateway: Arc::clone(&worker.gateway),
                 session: self.fingerprint,
@@ -128,11 +131,4 @@ pub(crate) fn expiry(ttl: Duration) -> u64 {
 
 fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// FNV-1a: tokens are random, so that spreading is all that is asked of it.
-fn fingerprint(token: &str) -> u64 {
-    token.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-    })
 }

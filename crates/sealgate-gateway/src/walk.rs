@@ -24,23 +24,27 @@ use crate::plan::RoutePlan;
 use crate::receive::{self, Carriage};
 use crate::reply::ReplyBody;
 use crate::seal::SESSION_ID;
-use crate::session::Session;
+use crate::session::{KnownTokens, Session};
 use crate::upstream::Pool;
 
 pub(crate) use record::Record;
 
-/// One worker's share of the gateway: the shared state and connections of its own.
+/// One worker's share of the gateway: the shared state and what is its own. Cloning shares it.
 #[derive(Clone)]
-pub struct Worker {
+pub struct Worker(Arc<Share>);
+
+/// What a worker's requests have in common.
+pub struct Share {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) pool: Arc<Pool>,
+    pub(crate) tokens: KnownTokens,
     log: Arc<Log>,
 }
 
 impl Worker {
     /// A worker with its own pool and its own end of the access log.
     pub fn new(gateway: Arc<Gateway>, pool: Arc<Pool>, log: Arc<Log>) -> Self {
-        Self { gateway, pool, log }
+        Self(Arc::new(Share { gateway, pool, tokens: KnownTokens::default(), log }))
     }
 
     /// Answers one request; whatever goes wrong is in the answer.
@@ -94,7 +98,8 @@ impl Worker {
             return Box::pin(self.tethered(route, head, ticket, body, record)).await;
         }
         let limits = &self.gateway.limits;
-        let body = match receive::body(body, limits.body, limits.body_patience).await {
+        let alarms = self.pool.alarms();
+        let body = match receive::body(body, limits.body, limits.body_patience, alarms).await {
             Ok(body) => body,
             Err(failure) => return fail(&failure, None, record),
         };
@@ -181,7 +186,7 @@ impl Worker {
         record: &mut Record,
     ) -> Result<Session, Failure> {
         let principal = authenticate::principal();
-        let session = Session::open(&self.gateway, headers, route, &principal)?;
+        let session = Session::open(self, headers, route, &principal)?;
         record.session(session.fingerprint);
         Ok(session)
     }
@@ -197,6 +202,14 @@ impl Answer for Worker {
         request: Request<Incoming>,
     ) -> Response<ReplyBody> {
         self.walk(listener, peer, request).await
+    }
+}
+
+impl std::ops::Deref for Worker {
+    type Target = Share;
+
+    fn deref(&self) -> &Share {
+        &self.0
     }
 }
 

@@ -159,6 +159,10 @@ pub(super) fn is_events(headers: &HeaderMap) -> bool {
 /// The media type without parameters (RFC 9110 section 8.3.1).
 pub(super) fn essence(headers: &HeaderMap) -> &str {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    // What it mostly is, before it is searched.
+    if value == "application/json" {
+        return value;
+    }
     value.split(';').next().unwrap_or("").trim()
 }
 

@@ -1,8 +1,11 @@
 //! Enters: a request that concerns one backend. Leaves: that backend's answer, spliced.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::Response;
 use sealgate_mcp::envelope::span;
+use sealgate_mcp::name;
 use sealgate_mcp::splice::Splice;
 
 use super::{Call, across};
@@ -24,9 +27,9 @@ pub(super) async fn named(
     call.record.named(name);
     let received = &call.permit.received;
     let written = received.message.params.as_ref().and_then(|params| params.name.as_ref());
-    let renamed = written.filter(|written| written.value != *name).map(|written| {
-        (span(received.body, written.raw), serde_json::Value::from(name.as_str()).to_string())
-    });
+    let renamed = written
+        .filter(|written| written.value != *name)
+        .map(|written| (span(received.body, written.raw), name::quoted(name)));
     forward(&mut call, session, index, renamed).await
 }
 
@@ -51,7 +54,7 @@ pub(super) async fn forward(
     if exchange.is_modern() {
         return across::forward(call, session, exchange, edit).await;
     }
-    let upstream_id = gateway.upstream_id();
+    let (client_id, upstream_id) = (Arc::<str>::from(call.id()), gateway.upstream_id());
     let mut splice = Splice::new(received.body);
     if let Some(id) = received.message.id {
         splice.replace(span(received.body, id), upstream_id.as_bytes());
@@ -60,17 +63,17 @@ pub(super) async fn forward(
         splice.replace(place.clone(), text.as_bytes());
     }
     let body: Bytes = splice.finish();
-    let entered = gateway.in_flight.enter(session.fingerprint, call.id(), index, &upstream_id);
+    let entered = gateway.in_flight.enter(session.fingerprint, &client_id, index, &upstream_id);
     let relay = Relay {
         gateway: gateway.clone(),
-        exchange,
+        exchange: Arc::new(exchange),
         session: session.fingerprint,
-        client_id: call.id().into(),
-        upstream_id: upstream_id.into(),
+        client_id,
+        upstream_id,
         events: receive::accepts_events(received.headers),
         place: Place::of(session, received.route.backends[index].tag),
         entered,
     };
-    let name = received.route.backends[index].name.clone();
-    relay.run(body).await.map_err(|error: BackendError| error.of(&name).into())
+    let name = &received.route.backends[index].name;
+    relay.run(body).await.map_err(|error: BackendError| error.of(name).into())
 }

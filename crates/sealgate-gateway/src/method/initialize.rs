@@ -41,7 +41,7 @@ pub(super) async fn initialize(call: Call<'_, '_>) -> Result<Response<ReplyBody>
             index,
             session: None,
             version: None,
-            forwarded: route.backends[index].forwarded(received.headers).into(),
+            forwarded: route.backends[index].forwarded(received.headers),
             reopen: None,
             speaker: None,
             mirror: None,

@@ -94,7 +94,10 @@ impl BackendPlan {
     }
 
     /// The client's headers that this backend is to see, renamed; the first value of each.
-    pub(crate) fn forwarded(&self, client: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    pub(crate) fn forwarded(&self, client: &HeaderMap) -> Arc<[(HeaderName, HeaderValue)]> {
+        if self.forward_headers.is_empty() {
+            return Arc::default();
+        }
         self.forward_headers
             .iter()
             .filter_map(|rule| Some((rule.backend.clone(), client.get(&rule.client)?.clone())))

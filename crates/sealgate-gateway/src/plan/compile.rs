@@ -1,7 +1,7 @@
 //! Enters: a resolved configuration and what outlives it. Leaves: a plan that reuses every
 //! connection pool, identity and counter of what did not change.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::header::HeaderValue;
@@ -49,7 +49,7 @@ impl Plan {
                 id: ListenerId::of(listener.address),
                 hostname: listener.hostname.clone(),
                 loopback: listener.address.ip().is_loopback(),
-                paths: HashMap::new(),
+                paths: BTreeMap::new(),
             })
             .collect();
         let mut routes = Vec::with_capacity(resolved.routes.len());

@@ -1,6 +1,6 @@
 //! Enters: one resolved route. Leaves: its backends and the way from a name to one of them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,9 +31,9 @@ pub struct RoutePlan {
     pub(crate) metrics: RouteMetrics,
     /// Whose resource a URI is.
     pub(crate) owners: Owners,
-    by_name: HashMap<String, usize>,
+    by_name: BTreeMap<String, usize>,
     /// Bare tool names that only one `prefixMode: Never` backend includes.
-    bare: HashMap<String, usize>,
+    bare: BTreeMap<String, usize>,
 }
 
 impl RoutePlan {
@@ -45,7 +45,7 @@ impl RoutePlan {
     ) -> Self {
         let by_name =
             backends.iter().enumerate().map(|(index, b)| (b.name.to_string(), index)).collect();
-        let mut bare = HashMap::new();
+        let mut bare = BTreeMap::new();
         for (index, backend) in backends.iter().enumerate() {
             if backend.prefix == PrefixMode::Never {
                 for tool in &backend.tools.include {
@@ -100,7 +100,7 @@ impl RoutePlan {
             return Some((0, client_name));
         }
         let mut found = None;
-        for (at, _) in client_name.match_indices(name::SEPARATOR) {
+        for at in separators(client_name) {
             let (prefix, rest) = (&client_name[..at], &client_name[at + name::SEPARATOR.len()..]);
             if let Some(&index) = self.by_name.get(prefix)
                 && self.backends[index].prefix == PrefixMode::Always
@@ -115,4 +115,15 @@ impl RoutePlan {
     pub(crate) fn by_tag(&self, tag: u32) -> Option<usize> {
         self.backends.iter().position(|backend| backend.tag == tag)
     }
+}
+
+/// Where separators stand, none of them within another.
+fn separators(name: &str) -> impl Iterator<Item = usize> {
+    let (bytes, mut from) = (name.as_bytes(), 0);
+    std::iter::from_fn(move || {
+        let mut pairs = bytes.get(from..)?.windows(name::SEPARATOR.len());
+        let at = from + pairs.position(|pair| pair == name::SEPARATOR.as_bytes())?;
+        from = at + name::SEPARATOR.len();
+        Some(at)
+    })
 }

@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
+use crate::alarms::Alarms;
 use crate::fail::Failure;
 
 /// Reads a body whole. One frame, the usual case, is passed on without a copy.
@@ -17,13 +18,13 @@ pub(crate) async fn body(
     incoming: Incoming,
     limit: usize,
     patience: Duration,
+    alarms: &Alarms,
 ) -> Result<Bytes, Failure> {
     if incoming.size_hint().lower() > limit as u64 {
         return Err(Failure::BodyTooLarge(limit));
     }
-    tokio::time::timeout(patience, collect(incoming, limit))
-        .await
-        .unwrap_or(Err(Failure::BodySlow(patience.as_secs())))
+    let body = alarms.within(patience, collect(incoming, limit)).await;
+    body.unwrap_or(Err(Failure::BodySlow(patience.as_secs())))
 }
 
 async fn collect(mut incoming: Incoming, limit: usize) -> Result<Bytes, Failure> {

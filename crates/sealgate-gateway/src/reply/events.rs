@@ -24,7 +24,7 @@ pub(crate) struct Translate {
     /// Tag of the backend.
     pub(crate) backend: u32,
     /// The request that the stream answers, if it answers one: the id upstream and the client's.
-    pub(crate) request: Option<(Box<str>, Box<str>)>,
+    pub(crate) request: Option<(Arc<str>, Arc<str>)>,
 }
 
 /// A translated message.
@@ -53,21 +53,8 @@ impl Translate {
         let keyring = &self.gateway.keyring;
         Ok(match message.kind() {
             Kind::Response => match &self.request {
-                Some((upstream_id, client_id)) => match message.id {
-                    Some(id) if id.get() == &**upstream_id => {
-                        let mut splice = Splice::new(data);
-                        splice.replace(span(data, id), client_id.as_bytes());
-                        Translated::Answer(splice.finish())
-                    }
-                    // Some servers answer errors with a null id or none at all.
-                    None => Translated::Answer(with_id(data, &message, client_id)),
-                    Some(id) if id.get() == "null" => {
-                        let mut splice = Splice::new(data);
-                        splice.replace(span(data, id), client_id.as_bytes());
-                        Translated::Answer(splice.finish())
-                    }
-                    Some(_) => Translated::Nothing,
-                },
+                Some((upstream_id, client_id)) => with_id(data, &message, upstream_id, client_id)
+                    .map_or(Translated::Nothing, Translated::Answer),
                 None => Translated::Nothing,
             },
             Kind::Request => match message.id {
@@ -96,11 +83,37 @@ impl Translate {
     }
 }
 
-/// A response that lacks its id, with it.
-fn with_id(data: &Bytes, message: &Envelope<'_>, id: &str) -> Bytes {
+/// The answer to one request, with the client's id; `None` for any other message.
+pub(super) fn answer(
+    data: &Bytes,
+    upstream_id: &str,
+    client_id: &str,
+) -> Result<Option<Bytes>, BackendError> {
+    let message =
+        Envelope::parse_reply(data).map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
+    match message.kind() {
+        Kind::Response => Ok(with_id(data, &message, upstream_id, client_id)),
+        Kind::Request | Kind::Notification => Ok(None),
+    }
+}
+
+/// A response to `upstream_id` with the client's id; `None` if it is another's. Some servers
+/// answer errors with a null id or none at all.
+fn with_id(
+    data: &Bytes,
+    message: &Envelope<'_>,
+    upstream_id: &str,
+    client_id: &str,
+) -> Option<Bytes> {
     let mut splice = Splice::new(data);
-    splice.insert(message.close_brace, format!(",\"id\":{id}").into_bytes());
-    splice.finish()
+    match message.id {
+        Some(id) if id.get() == upstream_id || id.get() == "null" => {
+            splice.replace(span(data, id), client_id.as_bytes());
+        }
+        Some(_) => return None,
+        None => splice.insert(message.close_brace, format!(",\"id\":{client_id}").into_bytes()),
+    }
+    Some(splice.finish())
 }
 
 /// One message as an event.

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::ReplyBody;
 use super::course::Course;
 use super::edited::{Edited, Poured};
-use super::events::{Translate, Translated, alive, event};
+use super::events::{Translate, alive, answer, event};
 use super::marks::{Marks, Place};
 use super::pump::{HELD, Pump};
 use super::reading::{Reading, Told};
@@ -30,11 +30,11 @@ const QUEUE: usize = 16;
 /// One request on its way to one backend and back.
 pub(crate) struct Relay {
     pub(crate) gateway: Arc<Gateway>,
-    pub(crate) exchange: Exchange,
+    pub(crate) exchange: Arc<Exchange>,
     /// Fingerprint of the session.
     pub(crate) session: u64,
-    pub(crate) client_id: Box<str>,
-    pub(crate) upstream_id: Box<str>,
+    pub(crate) client_id: Arc<str>,
+    pub(crate) upstream_id: Arc<str>,
     /// Whether the client can take an event stream.
     pub(crate) events: bool,
     /// How the client resumes a stream.
@@ -52,18 +52,19 @@ impl Relay {
     /// Sends `body` and answers the client.
     pub(crate) async fn run(self, body: Bytes) -> Result<Response<ReplyBody>, BackendError> {
         let keep_alive = self.gateway.limits.keep_alive;
-        let exchange = self.exchange.clone();
+        let exchange = Arc::clone(&self.exchange);
         let mut opening = Box::pin(async move { exchange.open(body).await });
         if !self.events {
             let opened = opening.await.inspect_err(|error| self.give_up(error))?;
             return self.answer(opened).await;
         }
         tokio::select! {
+            biased;
             opened = &mut opening => {
                 let opened = opened.inspect_err(|error| self.give_up(error))?;
                 self.answer(opened).await
             }
-            () = tokio::time::sleep(keep_alive) => {
+            () = self.exchange.pool.alarms().after(keep_alive) => {
                 let (client, receiver) = mpsc::channel(QUEUE);
                 tokio::spawn(async move {
                     if let Some(opened) = alive(&client, keep_alive, opening).await {
@@ -256,16 +257,14 @@ impl Relay {
             gateway: Arc::clone(&self.gateway),
             session: self.session,
             backend: self.exchange.backend().tag,
-            request: Some((self.upstream_id.clone(), self.client_id.clone())),
+            request: Some((Arc::clone(&self.upstream_id), Arc::clone(&self.client_id))),
         }
     }
 
     /// A message that is all there, with the client's id.
     fn whole(&self, message: &Bytes) -> Result<Bytes, BackendError> {
-        match self.translate().message(message)? {
-            Translated::Answer(message) => Ok(message),
-            _ => Err(BackendError::NotJsonRpc("it answers another request".to_owned())),
-        }
+        answer(message, &self.upstream_id, &self.client_id)?
+            .ok_or_else(|| BackendError::NotJsonRpc("it answers another request".to_owned()))
     }
 
     /// A backend whose answer is no longer waited for is told so (MCP, cancellation, timeouts).

@@ -17,8 +17,10 @@ use super::coding::Coding;
 use super::error::io_source;
 use super::pool::Lease;
 
-/// A streaming response body.
-pub struct Body {
+/// A streaming response body; boxed, because an answer is passed on often.
+pub struct Body(Box<Streaming>);
+
+struct Streaming {
     source: Source,
     /// The connection, until the body has ended.
     lease: Option<Lease>,
@@ -91,7 +93,7 @@ impl Body {
         peer: &Arc<str>,
         coding: Option<Coding>,
     ) -> Self {
-        let mut body = Self {
+        let mut body = Streaming {
             source: Source::Incoming(incoming),
             lease: Some(lease),
             peer: Arc::clone(peer),
@@ -102,26 +104,26 @@ impl Body {
         if body.source.is_end_stream() {
             body.release();
         }
-        body
+        Self(Box::new(body))
     }
 
     /// A body that another connection feeds, such as the one event stream of HTTP+SSE
     /// (MCP 2024-11-05). It ends when the sender goes.
     pub(crate) fn fed(feed: mpsc::Receiver<Bytes>, peer: &Arc<str>) -> Self {
-        Self {
+        Self(Box::new(Streaming {
             source: Source::Fed(feed),
             lease: None,
             peer: Arc::clone(peer),
             deadline: None,
             unread: None,
             coding: None,
-        }
+        }))
     }
 
     /// Fails the body with [`BodyError::Idle`] when no byte comes for `limit`.
     #[must_use]
     pub fn with_idle_timeout(mut self, limit: Duration) -> Self {
-        self.deadline =
+        self.0.deadline =
             Some(Deadline { idle: limit, last: Instant::now(), total: None, timer: None });
         self
     }
@@ -131,17 +133,55 @@ impl Body {
     #[must_use]
     pub fn with_deadlines(mut self, idle: Duration, began: Instant, limit: Duration) -> Self {
         let total = Some((began + limit, limit));
-        self.deadline = Some(Deadline { idle, last: Instant::now(), total, timer: None });
+        self.0.deadline = Some(Deadline { idle, last: Instant::now(), total, timer: None });
         self
     }
 
     /// Puts back what was read ahead, to be read next.
     #[must_use]
     pub fn unread(mut self, data: Bytes) -> Self {
-        self.unread = Some(data).filter(|data| !data.is_empty());
+        self.0.unread = Some(data).filter(|data| !data.is_empty());
         self
     }
+}
 
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self.get_mut().0;
+        if let Some(data) = this.unread.take() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        if this.coding.is_some() { this.poll_decoded(cx) } else { this.poll_raw(cx) }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let Streaming { source, unread, coding, .. } = &*self.0;
+        unread.is_none() && coding.is_none() && source.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.0.coding.is_some() {
+            return SizeHint::default();
+        }
+        let mut hint = self.0.source.size_hint();
+        let unread = self.0.unread.as_ref().map_or(0, |data| data.len() as u64);
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + unread);
+        }
+        hint.set_lower(hint.lower() + unread);
+        hint
+    }
+}
+
+// === impl Streaming ===
+
+impl Streaming {
     fn release(&mut self) {
         if let Some(lease) = self.lease.take() {
             lease.give_back();
@@ -165,42 +205,7 @@ impl Body {
             None => BodyError::Malformed { peer, reason: error.to_string() },
         }
     }
-}
 
-impl http_body::Body for Body {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = self.get_mut();
-        if let Some(data) = this.unread.take() {
-            return Poll::Ready(Some(Ok(Frame::data(data))));
-        }
-        if this.coding.is_some() { this.poll_decoded(cx) } else { this.poll_raw(cx) }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.unread.is_none() && self.coding.is_none() && self.source.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        if self.coding.is_some() {
-            return SizeHint::default();
-        }
-        let mut hint = self.source.size_hint();
-        let unread = self.unread.as_ref().map_or(0, |data| data.len() as u64);
-        if let Some(upper) = hint.upper() {
-            hint.set_upper(upper + unread);
-        }
-        hint.set_lower(hint.lower() + unread);
-        hint
-    }
-}
-
-impl Body {
     /// The body without its coding.
     fn poll_decoded(
         &mut self,
@@ -298,7 +303,7 @@ impl Source {
 
 impl std::fmt::Debug for Body {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Body").field("peer", &self.peer).finish_non_exhaustive()
+        f.debug_struct("Body").field("peer", &self.0.peer).finish_non_exhaustive()
     }
 }
 

@@ -88,7 +88,7 @@ impl Worker {
         headers: &HeaderMap,
         message: &Bytes,
         carriage: Carriage,
-        mut record: Record,
+        mut record: Box<Record>,
     ) -> Option<Bytes> {
         let envelope = Envelope::parse(message).ok();
         let id = envelope.as_ref().and_then(|envelope| envelope.id).map(|id| id.get());

@@ -1,6 +1,7 @@
 //! Enters: what happens to a request on its way. Leaves, when its last byte is out: one line in
 //! the access log and one count in the metrics.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,7 +24,7 @@ pub(crate) struct Record {
     http: http::Method,
     status: StatusCode,
     route: Option<Arc<RoutePlan>>,
-    method: Option<Box<str>>,
+    method: Option<Cow<'static, str>>,
     operation: Operation,
     tool: Option<Box<str>>,
     backend: Option<Arc<BackendPlan>>,
@@ -36,13 +37,14 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(super) fn begin(log: &Arc<Log>, client: SocketAddr, http: &http::Method) -> Self {
+    /// Boxed, because it goes with the request and then with the answer.
+    pub(super) fn begin(log: &Arc<Log>, client: SocketAddr, http: &http::Method) -> Box<Self> {
         let operation = match *http {
             http::Method::GET => Operation::STREAM,
             http::Method::DELETE => Operation::CLOSE,
             _ => Operation::INVALID,
         };
-        Self {
+        Box::new(Self {
             log: Arc::clone(log),
             started: Instant::now(),
             client,
@@ -59,7 +61,7 @@ impl Record {
             bytes_in: 0,
             bytes_out: 0,
             stream: None,
-        }
+        })
     }
 
     pub(super) fn route(&mut self, route: &Arc<RoutePlan>) {
@@ -70,18 +72,22 @@ impl Record {
         self.bytes_in = received.body.len() as u64;
         self.operation =
             received.method().map_or(Operation::OTHER, |method: Method<'_>| method.into());
-        self.method = received.message.method.as_deref().map(Into::into);
+        let label = self.operation.label();
+        self.method = received.message.method.as_deref().map(|method| match method == label {
+            true => Cow::Borrowed(label),
+            false => Cow::Owned(method.to_owned()),
+        });
     }
 
     /// The request carries messages, in so many bytes, that have records of their own.
     pub(super) fn several(&mut self, name: &str, bytes: usize) {
         self.bytes_in = bytes as u64;
         self.operation = Operation::OTHER;
-        self.method = Some(name.into());
+        self.method = Some(Cow::Owned(name.to_owned()));
     }
 
     /// A record of one of these messages.
-    pub(super) fn part(&self) -> Self {
+    pub(super) fn part(&self) -> Box<Self> {
         let mut part = Self::begin(&self.log, self.client, &self.http);
         part.route.clone_from(&self.route);
         part

@@ -96,7 +96,7 @@ impl Worker {
         let Some(id) = tether.session() else { return };
         headers.insert(SESSION_ID, id);
         let principal = authenticate::principal();
-        if let Ok(session) = Session::open(&self.gateway, &headers, route, &principal) {
+        if let Ok(session) = Session::open(self, &headers, route, &principal) {
             // What fails is logged where it does.
             let _ = method::close(self, route, &session, &headers).await;
         }
@@ -128,7 +128,8 @@ impl Worker {
         let (gateway, limits) = (&self.gateway, &self.gateway.limits);
         let principal = authenticate::principal();
         let tether = gateway.tethers.find(&gateway.keyring, route.tag, &principal, ticket)?;
-        let body = receive::body(body, limits.body, limits.body_patience).await?;
+        let alarms = self.pool.alarms();
+        let body = receive::body(body, limits.body, limits.body_patience, alarms).await?;
         let mut headers = head.headers.clone();
         headers.insert(ACCEPT, BOTH);
         headers.remove(SESSION_ID);
@@ -203,7 +204,7 @@ impl Asked {
     async fn listen(&self) {
         let Self { worker, route, tether, headers, .. } = self;
         let principal = authenticate::principal();
-        let session = Session::open(&worker.gateway, headers, route, &principal)
+        let session = Session::open(worker, headers, route, &principal)
             .map(|session| session.carried_by(Carriage::Tether));
         let stream = match session {
             Ok(session) => method::stream(worker, route, &session, headers).await,
@@ -216,7 +217,7 @@ impl Asked {
     }
 
     /// Answers on the event stream.
-    async fn run(self, mut part: Record) {
+    async fn run(self, mut part: Box<Record>) {
         let Self { worker, route, tether, headers, body, .. } = &self;
         let response = match self.is_batch {
             true => worker.batch(route, headers, body, Carriage::Tether, &mut part).await,

@@ -218,7 +218,7 @@ async fn prepare(
     Ok(Conversation {
         gateway: gateway.clone(),
         client_id: call.id().into(),
-        upstream_id: upstream_id.into(),
+        upstream_id: (*upstream_id).into(),
         body,
         rules,
         lists_tools: received.method() == Some(Method::ToolsList),

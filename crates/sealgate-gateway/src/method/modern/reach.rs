@@ -27,7 +27,7 @@ impl Call<'_, '_> {
             index,
             session: None,
             version: Some(sealgate_mcp::version::LATEST),
-            forwarded: route.backends[index].forwarded(received.headers).into(),
+            forwarded: route.backends[index].forwarded(received.headers),
             reopen: None,
             speaker: Some(Speaker::of_meta(received.message.meta()).into()),
             mirror: None,

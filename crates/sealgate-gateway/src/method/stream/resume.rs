@@ -29,14 +29,15 @@ pub(super) async fn resume(
     let known = session.token.backends.get(place).ok_or_else(gone)?;
     let index = route.by_tag(known.backend).ok_or_else(gone)?;
     let gateway = &worker.gateway;
-    let entered =
-        gateway.in_flight.enter(session.fingerprint, &request.client, index, &request.upstream);
+    let client_id = Arc::from(&*request.client);
+    let upstream_id = Arc::from(&*request.upstream);
+    let entered = gateway.in_flight.enter(session.fingerprint, &client_id, index, &upstream_id);
     let relay = Relay {
         gateway: Arc::clone(gateway),
-        exchange: session.exchange(worker, route, index, headers),
+        exchange: Arc::new(session.exchange(worker, route, index, headers)),
         session: session.fingerprint,
-        client_id: request.client.clone(),
-        upstream_id: request.upstream.clone(),
+        client_id,
+        upstream_id,
         events: receive::accepts_events(headers),
         place: Place::of(session, known.backend),
         entered,

@@ -37,6 +37,13 @@ pub struct Line<'a> {
     pub request_id: Option<&'a str>,
 }
 
+/// One field's name, as the two forms begin it.
+#[derive(Clone, Copy)]
+struct Name {
+    text: &'static str,
+    json: &'static str,
+}
+
 /// One field's value.
 enum Value<'a> {
     Text(&'a str),
@@ -45,41 +52,45 @@ enum Value<'a> {
     Client(SocketAddr),
 }
 
+macro_rules! name {
+    ($name:literal) => {
+        Name { text: concat!(" ", $name, "="), json: concat!(",\"", $name, "\":") }
+    };
+}
+
 impl Line<'_> {
     /// Every field that is present, in order.
-    fn fields(&self, mut each: impl FnMut(&'static str, Value<'_>)) {
-        let optional = |each: &mut dyn FnMut(&'static str, Value<'_>), name, value| {
+    fn fields(&self, mut each: impl FnMut(Name, Value<'_>)) {
+        let optional = |each: &mut dyn FnMut(Name, Value<'_>), name, value| {
             if let Some(value) = value {
                 each(name, Value::Text(value));
             }
         };
-        optional(&mut each, "route", self.route);
-        each("http", Value::Text(self.http));
-        each("status", Value::Number(u64::from(self.status)));
-        optional(&mut each, "method", self.method);
-        optional(&mut each, "tool", self.tool);
-        optional(&mut each, "backend", self.backend);
+        optional(&mut each, name!("route"), self.route);
+        each(name!("http"), Value::Text(self.http));
+        each(name!("status"), Value::Number(u64::from(self.status)));
+        optional(&mut each, name!("method"), self.method);
+        optional(&mut each, name!("tool"), self.tool);
+        optional(&mut each, name!("backend"), self.backend);
         each(
-            "duration_us",
+            name!("duration_us"),
             Value::Number(u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX)),
         );
-        each("bytes_in", Value::Number(self.bytes_in));
-        each("bytes_out", Value::Number(self.bytes_out));
+        each(name!("bytes_in"), Value::Number(self.bytes_in));
+        each(name!("bytes_out"), Value::Number(self.bytes_out));
         if let Some(session) = self.session {
-            each("session", Value::Fingerprint(session));
+            each(name!("session"), Value::Fingerprint(session));
         }
-        optional(&mut each, "error", self.error);
-        each("client", Value::Client(self.client));
-        optional(&mut each, "request_id", self.request_id);
+        optional(&mut each, name!("error"), self.error);
+        each(name!("client"), Value::Client(self.client));
+        optional(&mut each, name!("request_id"), self.request_id);
     }
 
     pub(super) fn text(&self, out: &mut Vec<u8>, clock: &mut Clock, now: SystemTime) {
         out.extend_from_slice(b"time=");
         clock.write(out, now);
         self.fields(|name, value| {
-            out.push(b' ');
-            out.extend_from_slice(name.as_bytes());
-            out.push(b'=');
+            out.extend_from_slice(name.text.as_bytes());
             match value {
                 Value::Text(text) => write::text_value(out, text),
                 Value::Number(number) => write::number(out, number),
@@ -95,9 +106,7 @@ impl Line<'_> {
         clock.write(out, now);
         out.push(b'"');
         self.fields(|name, value| {
-            out.extend_from_slice(b",\"");
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b"\":");
+            out.extend_from_slice(name.json.as_bytes());
             match value {
                 Value::Number(number) => return write::number(out, number),
                 Value::Text(text) => return write::json_string(out, text),

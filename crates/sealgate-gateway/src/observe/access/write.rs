@@ -119,7 +119,7 @@ pub(super) fn json_string(out: &mut Vec<u8>, text: &str) {
     let kept = &text[..text.floor_char_boundary(VALUE_LIMIT)];
     out.push(b'"');
     let mut rest = kept;
-    while let Some(at) = rest.bytes().position(needs_care) {
+    while let Some(at) = rest.bytes().position(|byte| CARE[usize::from(byte)]) {
         out.extend_from_slice(&rest.as_bytes()[..at]);
         let mut characters = rest[at..].chars();
         if let Some(character) = characters.next() {
@@ -134,11 +134,17 @@ pub(super) fn json_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Whether the byte may begin a character that is escaped. C2 begins U+0080 to U+00BF, E2 the
-/// line separators.
-fn needs_care(byte: u8) -> bool {
-    byte < 0x20 || matches!(byte, b'"' | b'\\' | 0x7f | 0xc2 | 0xe2)
-}
+/// Whether a byte may begin a character that is escaped. C2 begins U+0080 to U+00BF, E2 the line
+/// separators.
+const CARE: [bool; 256] = {
+    let mut care = [false; 256];
+    let mut byte = 0;
+    while byte < care.len() {
+        care[byte] = byte < 0x20 || matches!(byte as u8, b'"' | b'\\' | 0x7f | 0xc2 | 0xe2);
+        byte += 1;
+    }
+    care
+};
 
 fn escape(out: &mut Vec<u8>, character: char) {
     match character {
