@@ -5,8 +5,10 @@ mod backend;
 mod backend_security_policy;
 mod backend_tls_policy;
 mod gateway;
+mod label_selector;
 mod mcp_route;
 mod metadata;
+mod namespace;
 mod oidc_exchange;
 mod payload;
 mod reference;
@@ -14,6 +16,7 @@ mod reference_grant;
 mod route_security;
 
 use crate::finding::Severity;
+use crate::memory::Unit;
 use crate::read::{Field, Shape};
 use crate::report::At;
 use crate::suggest::{did_you_mean, nearest};
@@ -30,6 +33,7 @@ pub(crate) use mcp_route::{
     ApiKey, BackendReference, KeyPlace, KeyValue, McpRoute, ParentReference, Security, is_backend,
 };
 pub(crate) use metadata::Metadata;
+pub(crate) use namespace::Namespace;
 pub(crate) use oidc_exchange::{ClientName, OidcExchange};
 pub(crate) use payload::{Payload, SubstitutionSource};
 pub(crate) use reference::ObjectReference;
@@ -51,6 +55,7 @@ pub(crate) enum Resource {
     ConfigMap(Payload),
     Gateway(Gateway),
     McpRoute(McpRoute),
+    Namespace(Namespace),
     ReferenceGrant(ReferenceGrant),
     Secret(Payload),
 }
@@ -64,6 +69,13 @@ pub(crate) struct Named {
     pub(crate) resource: Option<Resource>,
     /// Names that it targets, known even when it is wrong.
     pub(crate) mentions: Vec<String>,
+}
+
+impl Named {
+    /// What it is known by from one load to the next.
+    pub(crate) fn unit(&self) -> Unit {
+        Unit::of("", &label_of(self.kind, &self.metadata.namespace, &self.metadata.name))
+    }
 }
 
 /// What is known about a kind.
@@ -92,7 +104,7 @@ impl Known {
 }
 
 /// Kinds that are read.
-pub(crate) const KNOWN: [Known; 9] = [
+pub(crate) const KNOWN: [Known; 10] = [
     known("MCPRoute", AI_GATEWAY, &["v1beta1", "v1alpha1"]),
     known("Backend", ENVOY_GATEWAY, &["v1alpha1"]),
     known("BackendTLSPolicy", GATEWAY_API, &["v1", "v1alpha3"]),
@@ -101,6 +113,7 @@ pub(crate) const KNOWN: [Known; 9] = [
     known("ReferenceGrant", GATEWAY_API, &["v1", "v1beta1"]),
     known("Secret", "", &["v1"]),
     known("ConfigMap", "", &["v1"]),
+    known("Namespace", "", &["v1"]),
     known("BackendSecurityPolicy", AI_GATEWAY, &["v1beta1", "v1alpha1"]),
 ];
 
@@ -129,8 +142,7 @@ const FOREIGN: [&str; 20] = [
 ];
 
 /// Kinds of a cluster that mean nothing to a gateway: passed over in silence.
-const SILENT: [&str; 9] = [
-    "Namespace",
+const SILENT: [&str; 8] = [
     "Service",
     "Deployment",
     "ServiceAccount",
@@ -154,6 +166,17 @@ pub(crate) fn items<'a>(document: &Field<'a>) -> Vec<Field<'a>> {
     vec![document.clone()]
 }
 
+/// Kinds that belong to no namespace.
+const OF_THE_CLUSTER: [&str; 2] = ["GatewayClass", "Namespace"];
+
+/// `MCPRoute default/x`, `Namespace x`.
+fn label_of(kind: &str, namespace: &str, name: &str) -> String {
+    match OF_THE_CLUSTER.contains(&kind) {
+        true => format!("{kind} {name}"),
+        false => format!("{kind} {namespace}/{name}"),
+    }
+}
+
 /// `MCPRoute default/x`, as far as a document says it: what findings about it are labelled with,
 /// and what it is known by from one load to the next.
 pub(crate) fn label(document: &Node) -> Option<String> {
@@ -164,7 +187,7 @@ pub(crate) fn label(document: &Node) -> Option<String> {
     let metadata = document.get("metadata")?;
     let name = metadata.get("name")?.text()?;
     let namespace = metadata.get("namespace").and_then(Node::text).unwrap_or("default");
-    Some(format!("{kind} {namespace}/{name}"))
+    Some(label_of(kind, namespace, name))
 }
 
 /// Reads one document that is no List into `found`.
@@ -214,11 +237,14 @@ pub(crate) fn read(document: &Field<'_>, found: &mut Vec<Named>) {
         version_field.at.note("deprecated-version", message);
     }
     let Some(metadata_field) = object.required("metadata") else { return };
-    let Some(metadata) = Metadata::read(&metadata_field) else { return };
+    let Some(mut metadata) = Metadata::read(&metadata_field) else { return };
+    if OF_THE_CLUSTER.contains(&known.kind) {
+        metadata.namespace.clear();
+    }
     if known.kind == "GatewayClass" {
         return;
     }
-    let label = format!("{} {}/{}", known.kind, metadata.namespace, metadata.name);
+    let label = label_of(known.kind, &metadata.namespace, &metadata.name);
     let root = Field::root(document.node(), &document.at.of_resource(&label));
     let at = kind_field.at.of_resource(&label);
     let before = at.report().errors();
@@ -245,6 +271,9 @@ fn read_resource(kind: &str, root: &Field<'_>, metadata: &Metadata) -> Option<Re
             "Secret" => Resource::Secret(payload),
             _ => Resource::ConfigMap(payload),
         });
+    }
+    if kind == "Namespace" {
+        return Namespace::read(root).map(Resource::Namespace);
     }
     let object = root.object(&["apiVersion", "kind", "metadata", "spec", "status"])?;
     let spec = object.required("spec")?;

@@ -5,6 +5,8 @@
 //! and takes down itself only. [`reload`] does the same over and over, and keeps the last good
 //! version of what an edit broke.
 
+mod asked;
+pub mod certificate;
 pub mod finding;
 mod gather;
 mod kind;
@@ -64,6 +66,9 @@ pub struct Options {
     pub strict: bool,
     /// Deadlines of backends that do not name their own.
     pub default_deadlines: resolved::Deadlines,
+    /// On a reload, a reference that leads nowhere takes effect like any other edit, rather than
+    /// holding the edit back: for objects that come and go one by one, as in a cluster.
+    pub references_take_effect: bool,
     /// How long a legacy session lives after its last use.
     pub session_ttl: Duration,
     /// Whether routes that do not say serve clients of HTTP+SSE (2024-11-05).
@@ -98,6 +103,7 @@ impl Default for Options {
             via: None,
             strict: false,
             default_deadlines: resolved::Deadlines::default(),
+            references_take_effect: false,
             session_ttl: Duration::from_secs(24 * 60 * 60),
             legacy_sse: false,
             environment: Arc::new(|name| std::env::var(name).ok()),

@@ -31,6 +31,10 @@ pub(crate) struct Loaded {
     pub(crate) watched: Vec<PathBuf>,
     /// The text that each part was read from.
     pub(crate) units: BTreeMap<Unit, Content>,
+    /// Parts whose values come from files of their own.
+    pub(crate) substituted: BTreeSet<Unit>,
+    /// Those files of which the earlier content was taken.
+    pub(crate) held: BTreeSet<PathBuf>,
 }
 
 /// What decides how texts are read.
@@ -69,6 +73,8 @@ pub(crate) fn load(
         urls: Vec::new(),
         watched: gathered.watched.clone(),
         units: BTreeMap::new(),
+        substituted: BTreeSet::new(),
+        held: BTreeSet::new(),
     };
     for (severity, code, message) in &gathered.remarks {
         loaded.report.anywhere(*severity, code, message.clone());
@@ -232,6 +238,7 @@ impl Loaded {
     fn substitute(&mut self, reading: &Reading<'_>, values: &mut Values) {
         let environment = reading.environment;
         for named in &mut self.resources {
+            let unit = named.unit();
             let Some(Resource::Secret(payload) | Resource::ConfigMap(payload)) =
                 &mut named.resource
             else {
@@ -248,9 +255,18 @@ impl Loaded {
                             (Some(rest), Some(home)) => Path::new(&home).join(rest),
                             _ => PathBuf::from(path),
                         };
-                        let value = reading.memory.value(values, &path);
-                        self.watched.push(path);
-                        value
+                        self.substituted.insert(unit.clone());
+                        let earlier = reading.kept.contains(&unit);
+                        let earlier =
+                            earlier.then(|| reading.memory.earlier_value(&path)).flatten();
+                        self.watched.push(path.clone());
+                        match earlier {
+                            Some(value) => {
+                                self.held.insert(path);
+                                Ok(value)
+                            }
+                            None => reading.memory.value(values, &path),
+                        }
                     }
                 };
                 let value = match value {
@@ -268,6 +284,7 @@ impl Loaded {
                 };
                 if let Some(value) = value {
                     payload.values.insert(substitution.key.clone(), value);
+                    payload.places.insert(substitution.key.clone(), substitution.at.clone());
                 }
             }
         }

@@ -70,10 +70,20 @@ impl Memory {
         read.clone().map_err(|problem| (problem, self.values.get(path).cloned()))
     }
 
-    /// Remembers what a load took.
-    pub(crate) fn take(&mut self, units: BTreeMap<Unit, Content>, values: Values) {
+    /// The content that such a file had when it was last taken.
+    pub(crate) fn earlier_value(&self, path: &Path) -> Option<Secret> {
+        self.values.get(path).cloned()
+    }
+
+    /// Remembers what a load took; of the files in `held` it took the earlier content.
+    pub(crate) fn take(
+        &mut self,
+        units: BTreeMap<Unit, Content>,
+        values: Values,
+        held: &BTreeSet<PathBuf>,
+    ) {
         self.units = units;
-        let read = values.read.into_iter();
+        let read = values.read.into_iter().filter(|(path, _)| !held.contains(path));
         self.values.extend(read.filter_map(|(path, value)| Some((path, value.ok()?))));
     }
 
@@ -95,6 +105,16 @@ impl Unit {
     /// All of a file.
     pub(crate) fn file(name: &str) -> Self {
         Self { file: name.to_owned(), label: String::new() }
+    }
+
+    /// What it is known by; `None` for a whole file.
+    pub(crate) fn label(&self) -> Option<&str> {
+        (!self.label.is_empty()).then_some(&self.label)
+    }
+
+    /// Whether this only holds values, and refers to nothing.
+    pub(crate) fn is_payload(&self) -> bool {
+        self.label.starts_with("Secret ") || self.label.starts_with("ConfigMap ")
     }
 
     /// Whether this is a route, which nothing else refers to.

@@ -35,6 +35,15 @@ const PROTECTIVE: [&str; 15] = [
     "hostnames",
 ];
 
+/// Further fields that must not be missing from what stays in force in place of a bad edit.
+const ALSO_ASKED: [&str; 3] = ["includeTools", "targetRefs", "tls"];
+
+/// Whether a field of this name, or what it may be a slip of, protects something.
+pub(crate) fn is_protective(name: &str) -> bool {
+    let mut all = PROTECTIVE.into_iter().chain(ALSO_ASKED);
+    all.any(|known| known == name) || nearest(name, PROTECTIVE).is_some()
+}
+
 /// A value and its place.
 #[derive(Clone)]
 pub(crate) struct Field<'a> {

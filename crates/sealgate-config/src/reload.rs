@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::asked::Asked;
 use crate::gather::{Gathered, gather};
 use crate::load::{Loaded, Reading, load};
 use crate::memory::{Memory, Unit, Values};
@@ -18,6 +19,18 @@ use crate::{Finding, Options, Outcome, Resolved, Severity, Source};
 /// Errors that always take effect: to keep the version without a protection that somebody has
 /// just asked for would be to serve it unprotected.
 const EFFECTIVE: [&str; 2] = ["unenforced-protection", "aws-never-signed"];
+/// That nothing is left follows from what was lost, which has errors of its own.
+const CONSEQUENCE: &str = "route-left-out";
+/// Errors that take effect under [`Options::references_take_effect`].
+const DANGLING: [&str; 7] = [
+    "backend-kind",
+    "duplicate-resource",
+    "listener-conflict",
+    "no-listener",
+    "no-reference-grant",
+    "route-conflict",
+    "unresolved-reference",
+];
 /// How often a broken part may lead to an earlier text with another broken part.
 const MOST_PASSES: usize = 8;
 
@@ -40,15 +53,16 @@ pub fn reload(sources: &[Source], options: &Options, memory: &mut Memory) -> Out
     };
     let mut kept = BTreeSet::new();
     let mut broken: BTreeMap<Unit, Errors> = BTreeMap::new();
-    let mut findings = Vec::new();
+    let (mut findings, mut consequences) = (Vec::new(), Vec::new());
     let mut last = pass(&kept, memory);
     for _ in 0..MOST_PASSES {
-        let candidates = last.candidates(memory, &kept);
+        let candidates = last.candidates(memory, &kept, options);
         if candidates.is_empty() {
             break;
         }
-        let (mut errors, found) = last.part_with(&candidates, options.strict);
+        let (mut errors, found, others) = last.part_with(&candidates, options.strict);
         findings.extend(found);
+        consequences.extend(others);
         broken.append(&mut errors);
         kept.extend(candidates);
         last = pass(&kept, memory);
@@ -60,8 +74,12 @@ pub fn reload(sources: &[Source], options: &Options, memory: &mut Memory) -> Out
         last = pass(&good, memory);
     }
     let order = gathered.names();
-    let findings = merge(findings, last.loaded.report.finish(options.strict), &order);
-    memory.take(last.loaded.units, values);
+    let rest = last.loaded.report.finish(options.strict);
+    // Who refers to something that is kept is told so, unless it suffers still.
+    consequences.retain(|found| !rest.iter().any(|other| other.finding == found.finding));
+    findings.extend(consequences);
+    let findings = merge(findings, rest, &order);
+    memory.take(last.loaded.units, values, &last.loaded.held);
     Outcome { resolved: last.resolved, findings }
 }
 
@@ -115,33 +133,57 @@ impl Pass {
 
     /// What is broken and has an earlier version that is not in use; causes before consequences:
     /// a route is broken by its backend, a backend by its secret, never the other way round.
-    fn candidates(&self, memory: &Memory, kept: &BTreeSet<Unit>) -> BTreeSet<Unit> {
-        let effective = |errors: &Errors| EFFECTIVE.iter().any(|code| errors.codes.contains(code));
-        let of = |errors: &BTreeMap<Unit, Errors>, routes: bool| {
-            let broken = errors.iter().filter(|(_, errors)| !effective(errors));
+    fn candidates(
+        &self,
+        memory: &Memory,
+        kept: &BTreeSet<Unit>,
+        options: &Options,
+    ) -> BTreeSet<Unit> {
+        let dangling = if options.references_take_effect { DANGLING.as_slice() } else { &[] };
+        let effective = |errors: &Errors| {
+            EFFECTIVE.iter().chain(dangling).any(|code| errors.codes.contains(code))
+                || errors.codes.iter().all(|code| *code == CONSEQUENCE)
+        };
+        let mut asked = Asked::default();
+        let mut of = |errors: &BTreeMap<Unit, Errors>, wanted: fn(&Unit) -> bool| {
+            let broken = errors.iter().filter(|(unit, errors)| wanted(unit) && !effective(errors));
             let mut known = memory.known(broken.map(|(unit, _)| unit));
-            known.retain(|unit| !kept.contains(unit) && (routes || !unit.is_route()));
+            known.retain(|unit| {
+                !kept.contains(unit)
+                    && match (self.loaded.units.get(unit), memory.units.get(unit)) {
+                        // The same text again would be as bad.
+                        (Some(now), Some(earlier)) if now == earlier => {
+                            self.loaded.substituted.contains(unit)
+                        }
+                        (Some(now), Some(earlier)) => asked.covers(unit, earlier, now),
+                        _ => true,
+                    }
+            });
             known
         };
-        [of(&self.own_errors, true), of(&self.errors, false), of(&self.errors, true)]
-            .into_iter()
-            .find(|candidates| !candidates.is_empty())
-            .unwrap_or_default()
+        let all: fn(&Unit) -> bool = |_| true;
+        let own = of(&self.own_errors, all);
+        if !own.is_empty() {
+            return own;
+        }
+        let steps: [fn(&Unit) -> bool; 3] = [Unit::is_payload, |unit| !unit.is_route(), all];
+        let found = steps.into_iter().map(|wanted| of(&self.errors, wanted));
+        found.into_iter().find(|candidates| !candidates.is_empty()).unwrap_or_default()
     }
 
-    /// The errors of `units`: as sets, and as findings.
+    /// The errors of `units`, as sets and as findings; and what follows from them elsewhere.
     fn part_with(
         mut self,
         units: &BTreeSet<Unit>,
         strict: bool,
-    ) -> (BTreeMap<Unit, Errors>, Vec<Found>) {
+    ) -> (BTreeMap<Unit, Errors>, Vec<Found>, Vec<Found>) {
         let mut found = self.loaded.report.finish(strict);
-        found.retain(|found| {
-            !found.earlier
-                && found.finding.severity == Severity::Error
-                && found.unit.as_ref().is_some_and(|unit| units.contains(unit))
-        });
+        found.retain(|found| !found.earlier && found.finding.severity == Severity::Error);
+        let (found, mut others): (Vec<_>, Vec<_>) = found
+            .into_iter()
+            .partition(|found| found.unit.as_ref().is_some_and(|unit| units.contains(unit)));
+        others.retain(|found| found.finding.code == "invalid-reference");
         self.errors.retain(|unit, _| units.contains(unit));
-        (self.errors, found)
+        (self.errors, found, others)
     }
 }

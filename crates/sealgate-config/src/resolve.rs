@@ -2,6 +2,7 @@
 
 mod aws;
 mod backend;
+mod certificate;
 mod key;
 mod listener;
 mod route;
@@ -11,11 +12,12 @@ mod target;
 mod tls;
 
 use crate::Options;
+use crate::certificate::is_server_name;
 use crate::finding::Severity;
 use crate::kind::Resource;
 use crate::load::Loaded;
 use crate::report::At;
-use crate::resolved::{Address, Resolved, Route, Via};
+use crate::resolved::{Address, Resolved, Route, Scheme, Via};
 use crate::url::Url;
 
 use listener::Listeners;
@@ -104,12 +106,15 @@ fn conflicts(one: &Route, two: &Route) -> bool {
 fn parse_via(text: &str) -> Result<Via, String> {
     if let Some(path) = text.strip_prefix("unix:") {
         return Ok(Via {
-            scheme: crate::resolved::Scheme::Http,
+            scheme: Scheme::Http,
             address: Address::Unix(path.trim_start_matches("//").into()),
             authority: "localhost".to_owned(),
         });
     }
     let url = Url::parse(text)?;
+    if url.scheme == Scheme::Https && !is_server_name(&url.host) {
+        return Err(format!("{:?} cannot be a TLS server name", url.host));
+    }
     if url.has_path() {
         return Err("a hop is scheme, host and port; it has no path".to_owned());
     }

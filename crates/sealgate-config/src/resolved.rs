@@ -5,6 +5,7 @@ mod address;
 mod credential;
 mod host;
 mod selector;
+mod subject;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ pub use address::{Address, Scheme, Via};
 pub use credential::Credential;
 pub use host::HostPattern;
 pub use selector::{Pattern, ToolSelector};
+pub use subject::SubjectName;
 
 /// Everything that can be served. Parts are `PartialEq`, so that a reload sees what changed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -161,8 +163,10 @@ pub enum PrefixMode {
 /// How the server's certificate is verified.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TlsPolicy {
-    /// SNI and the name that the certificate must carry.
+    /// SNI, and the name that the certificate must carry unless `subject_names` says otherwise.
     pub server_name: String,
+    /// One of these must the certificate carry; empty means the server name.
+    pub subject_names: Vec<SubjectName>,
     /// Which authorities are trusted.
     pub ca: Roots,
     /// Accept any certificate.

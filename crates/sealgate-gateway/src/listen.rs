@@ -14,7 +14,6 @@ mod streams;
 mod workers;
 
 pub use accept::serve;
-pub use certificates::CertificateError;
 pub use door::{Door, Limits};
 pub use drain::Drain;
 pub use socket::{ListenError, bind};

@@ -9,6 +9,7 @@ mod error;
 mod io;
 mod origin;
 mod pool;
+mod subject;
 mod tls;
 mod trust;
 

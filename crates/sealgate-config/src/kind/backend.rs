@@ -11,7 +11,7 @@ use super::{Metadata, ObjectReference};
 use crate::finding::Severity;
 use crate::read::{Field, Object, Shape, duration};
 use crate::report::At;
-use crate::resolved::{EraSetting, QuestionSetting, TlsVersions};
+use crate::resolved::{EraSetting, QuestionSetting, SubjectName, TlsVersions};
 use crate::suggest::did_you_mean;
 
 const SESSION_ID: HeaderName =
@@ -68,11 +68,12 @@ pub(crate) enum Target {
 /// How to verify a server, from a Backend or a BackendTLSPolicy.
 #[derive(Clone)]
 pub(crate) struct TlsSettings {
-    pub(crate) at: At,
     /// Empty means those of the system.
     pub(crate) authorities: Vec<ObjectReference>,
     pub(crate) insecure_skip_verify: bool,
     pub(crate) server_name: Option<String>,
+    /// Names of which the certificate must carry one; empty means the server name.
+    pub(crate) subject_names: Vec<SubjectName>,
     pub(crate) client_certificate: Option<ObjectReference>,
     pub(crate) versions: TlsVersions,
 }
@@ -319,13 +320,13 @@ impl TlsSettings {
             None => false,
         };
         Some(Self {
-            at: field.at.clone(),
             authorities,
             insecure_skip_verify,
             server_name: match object.get("sni") {
                 Some(sni) => Some(sni.text(&Shape::PRECISE_HOSTNAME)?),
                 None => None,
             },
+            subject_names: Vec::new(),
             client_certificate: match object.get("clientCertificateRef") {
                 Some(reference) => Some(ObjectReference::secret(&reference)?),
                 None => None,

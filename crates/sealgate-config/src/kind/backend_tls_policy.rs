@@ -2,7 +2,7 @@
 
 use super::{ObjectReference, TlsSettings};
 use crate::read::{Field, Shape};
-use crate::resolved::TlsVersions;
+use crate::resolved::{HostPattern, SubjectName, TlsVersions};
 
 /// TLS for the backends that it targets.
 pub(crate) struct BackendTlsPolicy {
@@ -38,28 +38,41 @@ impl BackendTlsPolicy {
             object.broken("must specify either CACertificateRefs or WellKnownCACertificates");
         }
         let hostname = object.required("hostname")?.text(&Shape::PRECISE_HOSTNAME)?;
-        if let Some(names) = object.get("subjectAltNames") {
-            let same = |item: &Field<'_>| {
-                item.open_object()
-                    .and_then(|name| name.get("hostname"))
-                    .and_then(|name| name.string())
-                    .is_some_and(|name| name == hostname)
-            };
-            if !names.list(0, 5).iter().all(same) {
-                let message = "subjectAltNames other than the hostname are not supported yet";
-                names.at.error("not-supported-yet", message);
-            }
-        }
+        let names = object.get("subjectAltNames").map(|names| names.list(0, 5));
+        let names: Vec<_> = names.unwrap_or_default();
         let tls = TlsSettings {
-            at: field.at.clone(),
             authorities,
             insecure_skip_verify: false,
             server_name: Some(hostname),
+            subject_names: names.iter().filter_map(read_subject).collect(),
             client_certificate: None,
             versions: TlsVersions::Both,
         };
         Some(Self { targets, tls })
     }
+}
+
+/// One of `subjectAltNames`.
+fn read_subject(field: &Field<'_>) -> Option<SubjectName> {
+    let object = field.object(&["type", "hostname", "uri"])?;
+    let kind = object.required("type")?.one_of(&["Hostname", "URI"])?;
+    let empty =
+        |name| object.get(name).and_then(|field| field.string()).is_none_or(|it| it.is_empty());
+    for (own, name, word) in [("Hostname", "hostname", "Hostname"), ("URI", "uri", "URI")] {
+        let problem = match (kind == own, empty(name)) {
+            (true, true) => format!("must contain {word}, if Type is set to {own}"),
+            (false, false) => format!("must not contain {word}, if Type is not set to {own}"),
+            _ => continue,
+        };
+        object.broken(&format!("SubjectAltName element {problem}"));
+        return None;
+    }
+    Some(match kind {
+        "Hostname" => {
+            SubjectName::Host(HostPattern::parse(&object.get("hostname")?.text(&Shape::HOSTNAME)?))
+        }
+        _ => SubjectName::Uri(object.get("uri")?.text(&Shape::ABSOLUTE_URI)?),
+    })
 }
 
 /// `caCertificateRefs`: ConfigMaps or Secrets with a key `ca.crt`.

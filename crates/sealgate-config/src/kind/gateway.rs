@@ -1,6 +1,7 @@
-//! Gateway in: the listeners on which routes are served.
+//! Gateway in: the listeners on which routes are served, and whose routes.
 
-use super::ObjectReference;
+use super::label_selector::LabelSelector;
+use super::{AI_GATEWAY, GATEWAY_API, ObjectReference};
 use crate::read::{Field, Shape};
 use crate::report::At;
 use crate::resolved::HostPattern;
@@ -19,14 +20,16 @@ pub(crate) struct GatewayListener {
     /// The certificates of an HTTPS listener.
     pub(crate) certificates: Option<Vec<ObjectReference>>,
     pub(crate) routes_from: RoutesFrom,
+    /// Whether `allowedRoutes.kinds` admits MCPRoutes.
+    pub(crate) takes_routes: bool,
 }
 
 /// Whose routes may attach.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RoutesFrom {
     All,
+    Nobody,
     Same,
-    Selector,
+    Selected(LabelSelector),
 }
 
 // === impl Gateway ===
@@ -96,21 +99,67 @@ impl GatewayListener {
                 return None;
             }
         };
-        let routes_from = object
-            .get("allowedRoutes")
-            .and_then(|field| field.object(&["namespaces", "kinds"]))
-            .and_then(|routes| routes.get("namespaces"))
-            .and_then(|field| field.object(&["from", "selector"]))
-            .and_then(|namespaces| namespaces.get("from"))
-            .and_then(|from| from.one_of(&["All", "Same", "Selector", "None"]));
-        let routes_from = match routes_from {
-            Some("All") => RoutesFrom::All,
-            // A selector needs the labels of namespaces, which files do not give: nobody matches.
-            Some("Selector" | "None") => RoutesFrom::Selector,
-            _ => RoutesFrom::Same,
+        let allowed = match object.get("allowedRoutes") {
+            Some(allowed) => Some(allowed.object(&["namespaces", "kinds"])?),
+            None => None,
         };
-        Some(Self { at: field.at.clone(), name, port, hostname, certificates, routes_from })
+        let part = |name| allowed.as_ref().and_then(|allowed| allowed.get(name));
+        let routes_from = match part("namespaces") {
+            Some(namespaces) => RoutesFrom::read(&namespaces)?,
+            None => RoutesFrom::Same,
+        };
+        let kinds = part("kinds").map(|kinds| kinds.list(0, 8)).unwrap_or_default();
+        let admitted: Vec<_> = kinds.iter().filter_map(admits_routes).collect();
+        let takes_routes = kinds.is_empty() || admitted.contains(&true);
+        let at = field.at.clone();
+        Some(Self { at, name, port, hostname, certificates, routes_from, takes_routes })
     }
+}
+
+// === impl RoutesFrom ===
+
+impl RoutesFrom {
+    fn read(field: &Field<'_>) -> Option<Self> {
+        let object = field.object(&["from", "selector"])?;
+        let from = match object.get("from") {
+            Some(from) => from.one_of(&["All", "Same", "Selector", "None"])?,
+            None => "Same",
+        };
+        let selector = match object.get("selector") {
+            Some(selector) => Some(LabelSelector::read(&selector)?),
+            None => None,
+        };
+        Some(match (from, selector) {
+            ("All", _) => Self::All,
+            ("Same", _) => Self::Same,
+            ("Selector", Some(selector)) => Self::Selected(selector),
+            ("Selector", None) => {
+                let message = "from is Selector and there is no selector: no route is taken";
+                object.at.warning("no-selector", message);
+                Self::Nobody
+            }
+            _ => Self::Nobody,
+        })
+    }
+}
+
+/// Whether one of `allowedRoutes.kinds` admits MCPRoutes: their own kind, or that of the HTTPRoutes
+/// which Envoy AI Gateway makes of them. The group of their own kind is easily left out.
+fn admits_routes(field: &Field<'_>) -> Option<bool> {
+    let object = field.object(&["group", "kind"])?;
+    let group = match object.get("group") {
+        Some(group) => group.text(&Shape::GROUP)?,
+        None => GATEWAY_API.to_owned(),
+    };
+    let kind = object.required("kind")?.text(&Shape::KIND)?;
+    let admits = matches!(
+        (group.as_str(), kind.as_str()),
+        (AI_GATEWAY | GATEWAY_API, "MCPRoute") | (GATEWAY_API, "HTTPRoute")
+    );
+    if !admits {
+        field.at.note("not-served", format!("routes of kind {kind} are not served by Sealgate"));
+    }
+    Some(admits)
 }
 
 fn read_certificates(field: &Field<'_>) -> Option<Vec<ObjectReference>> {

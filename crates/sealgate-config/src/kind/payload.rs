@@ -14,6 +14,8 @@ use crate::report::At;
 pub(crate) struct Payload {
     /// Decoded; keys of `stringData` win over those of `data`.
     pub(crate) values: BTreeMap<String, Secret>,
+    /// Where each value comes from.
+    pub(crate) places: BTreeMap<String, At>,
     /// `substitution.aigw.run/{env,file}/<key>` annotations, filled in while loading.
     pub(crate) substitutions: Vec<Substitution>,
 }
@@ -40,7 +42,7 @@ impl Payload {
         let common = ["apiVersion", "kind", "metadata", "data", "immutable"];
         let own: &[&str] = if is_secret { &["stringData", "type"] } else { &["binaryData"] };
         let object = root.object(&[&common[..], own].concat())?;
-        let mut values = BTreeMap::new();
+        let (mut values, mut places) = (BTreeMap::new(), BTreeMap::new());
         for (section, encoded) in [("data", is_secret), ("binaryData", true), ("stringData", false)]
         {
             let Some(section) = object.get(section).and_then(|field| field.open_object()) else {
@@ -55,6 +57,7 @@ impl Payload {
                 let value = if encoded { decode(&field, &text) } else { Some(text) };
                 if let Some(value) = value {
                     values.insert(key.to_owned(), Secret::new(value));
+                    places.insert(key.to_owned(), field.at.clone());
                 }
             }
         }
@@ -67,7 +70,7 @@ impl Payload {
             let from = SubstitutionSource::File(path.to_owned());
             Substitution { key: key.to_owned(), from, at: at.clone() }
         });
-        Some(Self { values, substitutions: environment.chain(files).collect() })
+        Some(Self { values, places, substitutions: environment.chain(files).collect() })
     }
 }
 

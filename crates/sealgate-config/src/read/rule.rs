@@ -38,6 +38,7 @@ impl Shape {
     pub(crate) const DURATION: Self = Self::length(0, usize::MAX).with(Rule::DURATION);
     pub(crate) const IP: Self = Self::length(3, 45).with(Rule::IP);
     pub(crate) const URI: Self = Self::length(0, usize::MAX).with(Rule::URI);
+    pub(crate) const ABSOLUTE_URI: Self = Self::length(1, 253).with(Rule::ABSOLUTE_URI);
 
     pub(crate) const fn length(min: usize, max: usize) -> Self {
         Self { min, max, rule: None }
@@ -117,6 +118,13 @@ impl Rule {
         Self { pattern: "^([0-9]{1,5}(h|m|s|ms)){1,4}$", accepts: |text| duration(text).is_some() };
     const IP: Self =
         Self { pattern: IP_PATTERN, accepts: |text| text.parse::<std::net::IpAddr>().is_ok() };
+    const ABSOLUTE_URI: Self = Self {
+        pattern: r"^(([^:/?#]+):)(//([^/?#]*))([^?#]*)(\?([^#]*))?(#(.*))?",
+        accepts: |text| {
+            let scheme = text.split([':', '/', '?', '#']).next().unwrap_or_default();
+            !scheme.is_empty() && text[scheme.len()..].starts_with("://")
+        },
+    };
     const URI: Self = Self {
         pattern: "uri",
         accepts: |text| {

@@ -285,7 +285,10 @@ fn credentials_text(
                 let profile = file.profile.clone();
                 return Some(Source::CredentialsText { text, profile });
             }
-            Some(problem) => problem,
+            Some(problem) => {
+                context.store.blame(from, reference, "credentials", "aws-credentials", &problem);
+                return None;
+            }
         },
         Err(Absent::Reported) => return None,
         Err(Absent::NotFound) => format!(

@@ -195,16 +195,20 @@ impl Server<'_> {
         let authorities = self.authorities();
         let (first, _) = self.hosts.first()?;
         let authority = authorities.first()?.clone();
-        let endpoint = |((authority, (host, _)), connect): ((String, &(Host, u16)), &Address)| {
-            let tls = self.tls.as_ref().map(|tls| tls.clone().named(host.as_str()));
-            resolved::Endpoint { authority, connect: connect.clone(), tls }
+        let at = &reference.reference.at;
+        let tls_of = |host: &Host| match &self.tls {
+            Some(tls) => tls.clone().named(host.as_str(), at).map(Some),
+            None => Some(None),
         };
         let mut endpoints = Vec::new();
         if self.connect.len() > 1 {
-            endpoints
-                .extend(authorities.into_iter().zip(&self.hosts).zip(&self.connect).map(endpoint));
+            let places = authorities.into_iter().zip(&self.hosts).zip(&self.connect);
+            for ((authority, (host, _)), connect) in places {
+                let (connect, tls) = (connect.clone(), tls_of(host)?);
+                endpoints.push(resolved::Endpoint { authority, connect, tls });
+            }
         }
-        let tls = self.tls.as_ref().map(|tls| tls.clone().named(first.as_str()));
+        let tls = tls_of(first)?;
         Some(Backend {
             name: self.name.to_owned(),
             prefix,

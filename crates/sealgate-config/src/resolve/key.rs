@@ -20,8 +20,14 @@ pub(super) fn resolve(
     };
     // `echo key | base64` leaves a line break that is no part of the key.
     let text = value.expose().trim_end_matches(['\r', '\n']);
+    let refuse = |code, problem: &str| match &key.value {
+        KeyValue::Inline(_) => key.at.error(code, format!("{}: {problem}", key.at.path())),
+        KeyValue::Secret(reference) => {
+            context.store.blame(from, reference, "apiKey", code, problem)
+        }
+    };
     if text.is_empty() {
-        key.at.error("empty-secret", format!("{}: the API key is empty", key.at.path()));
+        refuse("empty-secret", "the API key is empty");
         return None;
     }
     match &key.place {
@@ -32,8 +38,7 @@ pub(super) fn resolve(
             let value = if *bearer { format!("Bearer {text}") } else { text.to_owned() };
             let value = Secret::new(value);
             if HeaderValue::from_str(value.expose()).is_err() {
-                let message = "the API key holds characters that no header may hold";
-                key.at.error("header-value", format!("{}: {message}", key.at.path()));
+                refuse("header-value", "the API key holds characters that no header may hold");
                 return None;
             }
             Some(Credential::ApiKey { header: name.clone(), value, always: key.always })

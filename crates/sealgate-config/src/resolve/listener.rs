@@ -3,8 +3,8 @@
 
 use std::net::SocketAddr;
 
-use super::Context;
 use super::store::{Referrer, invalid};
+use super::{Context, certificate};
 use crate::finding::Severity;
 use crate::kind::{GATEWAY_API, GatewayListener, Named, ParentReference, Resource, RoutesFrom};
 use crate::resolved::{HostPattern, Listener, ListenerTls, Route};
@@ -89,16 +89,30 @@ impl<'a> Listeners<'a> {
         if matching.is_empty() {
             return refuse(format!("gateway {label} has no listener that the parentRef selects"));
         }
-        let permitted = |listener: &&GatewayListener| match listener.routes_from {
-            RoutesFrom::All => true,
-            RoutesFrom::Same => gateway_namespace == namespace,
-            RoutesFrom::Selector => false,
+        let of_kind: Vec<_> =
+            matching.into_iter().filter(|listener| listener.takes_routes).collect();
+        if of_kind.is_empty() {
+            return refuse(format!("gateway {label} does not allow routes of kind MCPRoute"));
+        }
+        let labels = match self.context.store.find("Namespace", "", namespace) {
+            Some(Named { resource: Some(Resource::Namespace(known)), .. }) => Some(&known.labels),
+            _ => None,
         };
-        let permitted: Vec<_> = matching.into_iter().filter(permitted).collect();
+        let permitted = |listener: &&GatewayListener| match &listener.routes_from {
+            RoutesFrom::All => true,
+            RoutesFrom::Nobody => false,
+            RoutesFrom::Same => gateway_namespace == namespace,
+            RoutesFrom::Selected(selector) => selector.selects(namespace, labels),
+        };
+        let by_label = of_kind.iter().any(|it| matches!(it.routes_from, RoutesFrom::Selected(_)));
+        let permitted: Vec<_> = of_kind.into_iter().filter(permitted).collect();
         if permitted.is_empty() {
-            return refuse(format!(
-                "gateway {label} does not allow routes of namespace {namespace:?}"
-            ));
+            let message =
+                format!("gateway {label} does not allow routes of namespace {namespace:?}");
+            let help = (by_label && labels.is_none()).then(|| {
+                format!("the labels of namespace {namespace:?} are not known: add the Namespace")
+            });
+            return parent.at.say(Severity::Error, "no-listener", message, help);
         }
         let hosts = |listener: &&GatewayListener| match &listener.hostname {
             Some(host) if !hostnames.is_empty() => hostnames.iter().any(|h| h.intersects(host)),
@@ -125,12 +139,15 @@ impl<'a> Listeners<'a> {
         }
         let mut certificates = Vec::new();
         for reference in listener.certificates.iter().flatten() {
-            let store = &self.context.store;
             let from = Referrer { group: GATEWAY_API, kind: "Gateway", namespace };
-            let certificate = store.value_or_report(from, reference, "tls.crt")?;
-            let key_pem = store.value_or_report(from, reference, "tls.key")?;
-            let certificate_pem = certificate.expose().as_bytes().to_vec();
-            certificates.push(ListenerTls { certificate_pem, key_pem });
+            // One that is of no use costs the names that it is for, not the others.
+            let pair = certificate::pair(&self.context.store, from, reference);
+            certificates.extend(
+                pair.map(|(certificate_pem, key_pem)| ListenerTls { certificate_pem, key_pem }),
+            );
+        }
+        if listener.certificates.is_some() && certificates.is_empty() {
+            return None;
         }
         let mut certificates = certificates.into_iter();
         let (tls, more_certificates) = (certificates.next(), certificates.collect());

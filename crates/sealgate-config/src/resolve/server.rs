@@ -116,6 +116,10 @@ fn backend(
     at: &At,
 ) -> Option<Backend> {
     let signed = matches!(credential, Credential::Aws { .. });
+    let tls = match url.scheme {
+        Scheme::Https => Some(Tls::SYSTEM.named(&url.host, at)?),
+        Scheme::Http => None,
+    };
     Some(Backend {
         name,
         prefix: PrefixMode::Always,
@@ -123,7 +127,7 @@ fn backend(
         authority: url.authority(),
         connect: vec![url.address()],
         via: context.via.clone(),
-        tls: (url.scheme == Scheme::Https).then(|| Tls::SYSTEM.named(&url.host)),
+        tls,
         path_and_query: target::check(&url.path_and_query, at, signed)?,
         credential,
         headers: Vec::new(),

@@ -147,6 +147,27 @@ impl<'a> Store<'a> {
         reference.at.say(Severity::Error, "unresolved-reference", message, help);
         None
     }
+
+    /// Reports a value that is of no use, at the object that holds it: so an edit of that object
+    /// alone is held back. Who refers to it is told that it is invalid.
+    pub(super) fn blame(
+        &self,
+        from: Referrer<'_>,
+        reference: &ObjectReference,
+        key: &str,
+        code: &'static str,
+        problem: &str,
+    ) {
+        let namespace = reference.namespace_in(from.namespace);
+        let held = self.find(&reference.kind, namespace, &reference.name);
+        if let Some(Resource::Secret(payload) | Resource::ConfigMap(payload)) =
+            held.and_then(|named| named.resource.as_ref())
+            && let Some(at) = payload.places.get(key)
+        {
+            at.error(code, problem);
+        }
+        invalid(&reference.at, &reference.kind, namespace, &reference.name);
+    }
 }
 
 /// Reports a reference to an object that has errors of its own.

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use http::uri::PathAndQuery;
+
 use crate::finding::Severity;
 use crate::report::At;
 
@@ -33,6 +35,9 @@ pub(super) fn check(text: &str, at: &At, signed: bool) -> Option<String> {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
     };
+    if whole(path, query).parse::<PathAndQuery>().is_err() {
+        return refuse("is too long, or holds what cannot be sent", encode);
+    }
     if !signed {
         return Some(whole(path, query));
     }

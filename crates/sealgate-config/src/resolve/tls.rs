@@ -1,14 +1,18 @@
 //! BackendTLSPolicy or `Backend.spec.tls` in, how to verify the server out.
 
-use super::Context;
 use super::store::Referrer;
+use super::{Context, certificate};
+use crate::certificate::is_server_name;
+use crate::finding::Severity;
 use crate::kind::{Backend, BackendReference, ENVOY_GATEWAY, GATEWAY_API, Resource, TlsSettings};
-use crate::resolved::{ClientCertificate, Roots, TlsPolicy, TlsVersions};
+use crate::report::At;
+use crate::resolved::{ClientCertificate, Roots, SubjectName, TlsPolicy, TlsVersions};
 
 /// A policy whose server name may still be that of the backend.
 #[derive(Clone)]
 pub(super) struct Tls {
     pub(super) server_name: Option<String>,
+    pub(super) subject_names: Vec<SubjectName>,
     pub(super) ca: Roots,
     pub(super) insecure_skip_verify: bool,
     pub(super) client_certificate: Option<ClientCertificate>,
@@ -21,6 +25,7 @@ impl Tls {
     /// Verified by the system's authorities.
     pub(super) const SYSTEM: Self = Self {
         server_name: None,
+        subject_names: Vec::new(),
         ca: Roots::System,
         insecure_skip_verify: false,
         client_certificate: None,
@@ -60,15 +65,24 @@ impl Tls {
         Self::of_policy(context, namespace, reference, "", "Service")
     }
 
-    /// Takes the host that the server goes by, unless a policy says otherwise.
-    pub(super) fn named(self, host: &str) -> TlsPolicy {
-        TlsPolicy {
-            server_name: self.server_name.unwrap_or_else(|| host.to_owned()),
+    /// Takes the host that the server goes by, unless a policy says otherwise; a host that no
+    /// certificate can be for is reported at `at`.
+    pub(super) fn named(self, host: &str, at: &At) -> Option<TlsPolicy> {
+        let server_name = self.server_name.unwrap_or_else(|| host.to_owned());
+        if !is_server_name(&server_name) {
+            let message = format!("{server_name:?} cannot be a TLS server name");
+            let help = "a DNS name has labels of at most 63 characters; give another hostname";
+            at.say(Severity::Error, "tls-server-name", message, Some(help.to_owned()));
+            return None;
+        }
+        Some(TlsPolicy {
+            server_name,
+            subject_names: self.subject_names,
             ca: self.ca,
             insecure_skip_verify: self.insecure_skip_verify,
             client_certificate: self.client_certificate,
             versions: self.versions,
-        }
+        })
     }
 
     fn of_policy(
@@ -117,28 +131,20 @@ impl Tls {
         let from = Referrer { group, kind, namespace };
         let mut pem = Vec::new();
         for reference in &settings.authorities {
-            let value = context.store.value_or_report(from, reference, "ca.crt")?;
-            if !value.expose().contains("-----BEGIN CERTIFICATE-----") {
-                settings.at.error("ca-certificate", "ca.crt holds no PEM certificate");
-                return None;
-            }
-            pem.extend_from_slice(value.expose().as_bytes());
+            pem.append(&mut certificate::authorities(&context.store, from, reference)?);
             pem.push(b'\n');
         }
         let client_certificate = match &settings.client_certificate {
-            Some(reference) => Some(ClientCertificate {
-                certificate_pem: context
-                    .store
-                    .value_or_report(from, reference, "tls.crt")?
-                    .expose()
-                    .as_bytes()
-                    .to_vec(),
-                key_pem: context.store.value_or_report(from, reference, "tls.key")?,
-            }),
+            Some(reference) => {
+                let (certificate_pem, key_pem) =
+                    certificate::pair(&context.store, from, reference)?;
+                Some(ClientCertificate { certificate_pem, key_pem })
+            }
             None => None,
         };
         Some(Self {
             server_name: settings.server_name.clone(),
+            subject_names: settings.subject_names.clone(),
             ca: if pem.is_empty() { Roots::System } else { Roots::Pem(pem) },
             insecure_skip_verify: settings.insecure_skip_verify,
             client_certificate,

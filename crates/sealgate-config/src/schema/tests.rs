@@ -31,8 +31,6 @@ fn the_samples_hold_every_field_that_is_read() {
         "promptSelector",
         "tokenExchange",
         "frontendValidation",
-        "kinds",
-        "selector",
         "args",
         "env",
         "cwd",

@@ -126,7 +126,8 @@ fn a_removal_is_honoured_while_another_resource_is_broken() {
     let outcome = files.load();
     assert_eq!(served(&outcome), ["default/a /a: x@127.0.0.1:1"]);
     let (kept, other) = errors(&outcome);
-    assert!(kept[0].contains("99999"), "{kept:?}");
+    assert_eq!(kept[0], "Backend default/x is invalid, see its errors");
+    assert!(kept[1].contains("99999"), "{kept:?}");
     assert!(other[0].contains("backends.gateway.envoyproxy.io \"y\" not found"), "{other:?}");
     // A route that is short of a removed backend still takes edits.
     files.write("a.yaml", &[route("a", "/a2", &["x", "y"]), backend("x", "3")].concat());

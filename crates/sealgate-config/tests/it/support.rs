@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rcgen::{CertificateParams, KeyPair};
 use sealgate_config::resolved::{Backend, Credential};
 use sealgate_config::{Options, Outcome, Severity, Source, load};
 
@@ -92,4 +93,11 @@ metadata: {{ name: {name} }}
 stringData: {{ {key}: {value:?} }}
 "
     )
+}
+
+/// A certificate for `name` that signed itself, and its key; both PEM.
+pub(crate) fn certificate(name: &str) -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
 }

@@ -19,7 +19,7 @@ pub enum ListenError {
         /// Which listener.
         name: String,
         /// What is wrong with them.
-        error: super::certificates::CertificateError,
+        error: sealgate_config::certificate::CertificateError,
     },
     /// The system refuses the address.
     #[error("listener {name} cannot listen on {address}: {error}{}", hint(error))]

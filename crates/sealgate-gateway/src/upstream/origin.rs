@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use sealgate_aws::Secret;
-use sealgate_config::resolved::{Address, Backend, Roots, Scheme, TlsVersions};
+use sealgate_config::certificate::CertificateError;
+use sealgate_config::resolved::{Address, Backend, Roots, Scheme, SubjectName, TlsVersions};
 
 use super::tls::{TlsConfigs, TlsSetup};
 
@@ -26,6 +27,8 @@ pub struct OriginSpec {
 pub struct TlsSpec {
     /// SNI, and the name that the certificate must carry: a DNS name or an IP address.
     pub server_name: String,
+    /// Names of which the certificate must carry one in its place, unless there are none.
+    pub subject_names: Vec<SubjectName>,
     /// Who may have signed the certificate.
     pub trust: Trust,
     /// What to present when the server asks.
@@ -83,10 +86,10 @@ pub struct Origins {
 pub enum OriginError {
     /// No authority could be read.
     #[error("the trusted authorities cannot be read: {0}; give PEM certificates")]
-    Authorities(String),
+    Authorities(CertificateError),
     /// The client certificate or its key cannot be read, or they do not belong together.
     #[error("the client certificate cannot be used: {0}; give a PEM chain and its PEM key")]
-    ClientCertificate(String),
+    ClientCertificate(CertificateError),
     /// There is nowhere to connect to.
     #[error("there is no address to connect to; give the backend an endpoint")]
     NoAddress,
@@ -111,6 +114,7 @@ impl From<&Backend> for OriginSpec {
         if let Some(via) = &backend.via {
             let tls = (via.scheme == Scheme::Https).then(|| TlsSpec {
                 server_name: host_of(&via.authority).to_owned(),
+                subject_names: Vec::new(),
                 trust: Trust::System,
                 client: None,
                 versions: TlsVersions::Both,
@@ -122,6 +126,7 @@ impl From<&Backend> for OriginSpec {
             connect: backend.connect.clone(),
             tls: tls.map(|policy| TlsSpec {
                 server_name: policy.server_name.clone(),
+                subject_names: policy.subject_names.clone(),
                 trust: match &policy.ca {
                     _ if policy.insecure_skip_verify => Trust::Anyone,
                     Roots::System => Trust::System,

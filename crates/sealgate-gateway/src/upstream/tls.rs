@@ -8,16 +8,19 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::ServerName;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, RootCertStore, SupportedProtocolVersion,
+    AlertDescription, CertificateError, ClientConfig, OtherError, RootCertStore,
+    SupportedProtocolVersion,
 };
-use sealgate_config::resolved::TlsVersions;
+use sealgate_config::certificate;
+use sealgate_config::resolved::{SubjectName, TlsVersions};
 
 use super::error::TlsFailure;
 use super::origin::{ClientIdentity, OriginError, TlsSpec, Trust};
+use super::subject::{CarriesOneOf, Chain};
 use super::trust::TrustAnyone;
 
 /// What one origin needs for a handshake.
@@ -30,19 +33,25 @@ pub(super) struct TlsSetup {
 #[derive(Default)]
 pub(super) struct TlsConfigs {
     known: Mutex<HashMap<PolicyKey, Weak<Policy>>>,
-    provider: OnceLock<Arc<CryptoProvider>>,
 }
 
-type PolicyKey = (Trust, Option<ClientIdentity>, TlsVersions);
+type PolicyKey = (Trust, Vec<SubjectName>, Option<ClientIdentity>, TlsVersions);
 
 /// Everything but the server name.
 struct Policy {
     provider: Arc<CryptoProvider>,
-    /// `None` asks the operating system.
-    verifier: Option<Arc<dyn ServerCertVerifier>>,
-    client: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    authorities: Authorities,
+    subject_names: Vec<SubjectName>,
+    client: Option<Arc<CertifiedKey>>,
     versions: Vec<&'static SupportedProtocolVersion>,
     config: OnceLock<Result<Arc<ClientConfig>, TlsFailure>>,
+}
+
+/// [`Trust`], read.
+enum Authorities {
+    Anyone,
+    Roots(Arc<RootCertStore>),
+    System,
 }
 
 // === impl TlsSetup ===
@@ -62,7 +71,8 @@ impl TlsConfigs {
         let server_name = ServerName::try_from(spec.server_name.clone())
             .map_err(|_| OriginError::ServerName(spec.server_name.clone()))?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (spec.trust.clone(), spec.client.clone(), spec.versions);
+        let names = spec.subject_names.clone();
+        let key = (spec.trust.clone(), names, spec.client.clone(), spec.versions);
         if let Some(policy) = known.get(&key).and_then(Weak::upgrade) {
             return Ok(TlsSetup { server_name, policy });
         }
@@ -73,61 +83,32 @@ impl TlsConfigs {
     }
 
     fn policy(&self, spec: &TlsSpec) -> Result<Policy, OriginError> {
-        let provider = Arc::clone(
-            self.provider.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())),
-        );
-        let verifier: Option<Arc<dyn ServerCertVerifier>> = match &spec.trust {
-            Trust::Anyone => Some(Arc::new(TrustAnyone::new(&provider))),
-            Trust::Pem(pem) => Some(pem_verifier(pem, &provider)?),
-            Trust::System => None,
+        let authorities = match &spec.trust {
+            Trust::Anyone => Authorities::Anyone,
+            Trust::Pem(pem) => {
+                let roots = certificate::authorities(pem).map_err(OriginError::Authorities)?;
+                Authorities::Roots(Arc::new(roots))
+            }
+            Trust::System => Authorities::System,
         };
-        let client = spec.client.as_ref().map(read_client).transpose()?;
-        if let Some((chain, key)) = &client {
-            rustls::sign::CertifiedKey::from_der(chain.clone(), key.clone_key(), &provider)
-                .map_err(|error| OriginError::ClientCertificate(error.to_string()))?;
-        }
+        let client = spec.client.as_ref().map(|client| {
+            certificate::certified(&client.certificates, &client.key)
+                .map_err(OriginError::ClientCertificate)
+        });
         let versions = match spec.versions {
             TlsVersions::Both => vec![&TLS13, &TLS12],
             TlsVersions::Only12 => vec![&TLS12],
             TlsVersions::Only13 => vec![&TLS13],
         };
-        Ok(Policy { provider, verifier, client, versions, config: OnceLock::new() })
+        Ok(Policy {
+            provider: Arc::clone(certificate::provider()),
+            authorities,
+            subject_names: spec.subject_names.clone(),
+            client: client.transpose()?,
+            versions,
+            config: OnceLock::new(),
+        })
     }
-}
-
-fn pem_verifier(
-    pem: &[u8],
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ServerCertVerifier>, OriginError> {
-    let unreadable = |error: &dyn std::fmt::Display| OriginError::Authorities(error.to_string());
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| unreadable(&error))?;
-        roots.add(certificate).map_err(|error| unreadable(&error))?;
-    }
-    if roots.is_empty() {
-        return Err(unreadable(&"there is no certificate in it"));
-    }
-    let verifier =
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-            .build()
-            .map_err(|error| unreadable(&error))?;
-    Ok(verifier)
-}
-
-fn read_client(
-    client: &ClientIdentity,
-) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), OriginError> {
-    let chain = CertificateDer::pem_slice_iter(&client.certificates)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| OriginError::ClientCertificate(error.to_string()))?;
-    // The parser's own message may quote what it read, so it is not passed on.
-    let key = PrivateKeyDer::from_pem_slice(client.key.expose().as_bytes())
-        .map_err(|_| OriginError::ClientCertificate("the key is not PEM".to_owned()))?;
-    if chain.is_empty() {
-        return Err(OriginError::ClientCertificate("there is no certificate in it".to_owned()));
-    }
-    Ok((chain, key))
 }
 
 // === impl Policy ===
@@ -135,26 +116,45 @@ fn read_client(
 impl Policy {
     fn build(&self) -> Result<Arc<ClientConfig>, TlsFailure> {
         let setup = |error: rustls::Error| TlsFailure::Setup(error.to_string());
-        let verifier = match &self.verifier {
-            Some(verifier) => Arc::clone(verifier),
-            None => Arc::new(
-                rustls_platform_verifier::Verifier::new(Arc::clone(&self.provider))
-                    .map_err(setup)?,
-            ),
-        };
         let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_protocol_versions(&self.versions)
             .map_err(setup)?
             .dangerous()
-            .with_custom_certificate_verifier(verifier);
+            .with_custom_certificate_verifier(self.verifier().map_err(TlsFailure::Setup)?);
         let mut config = match &self.client {
             None => builder.with_no_client_auth(),
-            Some((chain, key)) => {
-                builder.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(setup)?
+            Some(client) => {
+                let client = SingleCertAndKey::from(Arc::clone(client));
+                builder.with_client_cert_resolver(Arc::new(client))
             }
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))
+    }
+
+    fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, String> {
+        let provider = &self.provider;
+        let system = || {
+            rustls_platform_verifier::Verifier::new(Arc::clone(provider))
+                .map(Arc::new)
+                .map_err(|error| error.to_string())
+        };
+        let names = self.subject_names.clone();
+        Ok(match &self.authorities {
+            Authorities::Anyone => Arc::new(TrustAnyone::new(provider)),
+            Authorities::Roots(roots) if names.is_empty() => {
+                WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider))
+                    .build()
+                    .map_err(|error| error.to_string())?
+            }
+            Authorities::Roots(roots) => {
+                Arc::new(CarriesOneOf::new(names, Chain::Roots(Arc::clone(roots)), provider))
+            }
+            Authorities::System if names.is_empty() => system()?,
+            Authorities::System => {
+                Arc::new(CarriesOneOf::new(names, Chain::System(system()?), provider))
+            }
+        })
     }
 }
 
@@ -187,6 +187,9 @@ fn certificate_failure(problem: &CertificateError) -> TlsFailure {
         | CertificateError::NotValidYet
         | CertificateError::NotValidYetContext { .. } => {
             TlsFailure::CertificateTime(problem.to_string())
+        }
+        CertificateError::Other(OtherError(problem)) => {
+            TlsFailure::Certificate(problem.to_string())
         }
         other => TlsFailure::Certificate(other.to_string()),
     }

@@ -177,7 +177,7 @@ async fn a_key_that_does_not_fit_its_certificate_is_refused() {
         ..plain("127.0.0.1:0")
     };
     let error = workers.listen(&[spec]).remove(0).unwrap_err();
-    assert!(error.to_string().contains("belongs to it"), "{error}");
+    assert!(error.to_string().contains("does not belong to the certificate"), "{error}");
     stop(workers);
 }
 

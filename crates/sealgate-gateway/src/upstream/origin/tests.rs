@@ -11,6 +11,7 @@ fn tls(spec: OriginSpec, tls: TlsSpec) -> OriginSpec {
 fn system(server_name: &str) -> TlsSpec {
     TlsSpec {
         server_name: server_name.to_owned(),
+        subject_names: Vec::new(),
         trust: Trust::System,
         client: None,
         versions: sealgate_config::resolved::TlsVersions::Both,

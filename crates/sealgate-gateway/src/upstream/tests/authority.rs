@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
 use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls::ServerConfig;
@@ -31,8 +31,18 @@ impl Authority {
     }
 
     pub(crate) fn leaf(&self, name: &str) -> Leaf {
+        self.leaf_with(CertificateParams::new(vec![name.to_owned()]).unwrap())
+    }
+
+    /// A certificate for a URI and no name.
+    pub(crate) fn leaf_of_uri(&self, uri: &str) -> Leaf {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.subject_alt_names.push(SanType::URI(uri.try_into().unwrap()));
+        self.leaf_with(params)
+    }
+
+    fn leaf_with(&self, params: CertificateParams) -> Leaf {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let chain = params.signed_by(&key, &self.issuer).unwrap().pem();
         Leaf { chain, key: key.serialize_pem() }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use sealgate_aws::Secret;
-use sealgate_config::resolved::{Address, TlsVersions};
+use sealgate_config::resolved::{Address, HostPattern, SubjectName, TlsVersions};
 use tokio_rustls::TlsAcceptor;
 
 use super::Client;
@@ -36,6 +36,7 @@ fn client(peer: &Peer, server_name: &str, trust: Trust, client: Option<ClientIde
         connect: vec![Address::Ip(peer.address)],
         tls: Some(TlsSpec {
             server_name: server_name.to_owned(),
+            subject_names: Vec::new(),
             trust,
             client,
             versions: TlsVersions::Both,
@@ -70,6 +71,7 @@ async fn only_the_versions_that_are_wanted_are_agreed_on() {
             connect: vec![Address::Ip(peer.address)],
             tls: Some(TlsSpec {
                 server_name: "mcp.test".to_owned(),
+                subject_names: Vec::new(),
                 trust: trusting(&authority),
                 client: None,
                 versions,
@@ -110,6 +112,85 @@ async fn a_certificate_for_another_name_is_refused_with_both_names() {
     let text = reason.to_string();
     assert!(matches!(reason, TlsFailure::WrongName { .. }), "{text}");
     assert!(text.contains("mcp.test") && text.contains("other.test"), "{text}");
+}
+
+/// A client of `peer` that asks for `sni.test` and wants one of `names`.
+fn wanting(peer: &Peer, trust: Trust, names: &[SubjectName]) -> Client {
+    Client::with(OriginSpec {
+        connect: vec![Address::Ip(peer.address)],
+        tls: Some(TlsSpec {
+            server_name: "sni.test".to_owned(),
+            subject_names: names.to_vec(),
+            trust,
+            client: None,
+            versions: TlsVersions::Both,
+        }),
+    })
+}
+
+fn host(pattern: &str) -> SubjectName {
+    SubjectName::Host(HostPattern::parse(pattern))
+}
+
+fn uri(text: &str) -> SubjectName {
+    SubjectName::Uri(text.to_owned())
+}
+
+#[tokio::test]
+async fn one_of_the_subject_names_is_enough_and_the_server_name_is_none_of_them() {
+    let authority = Authority::new();
+    let named = serving(authority.server(&authority.leaf("a.mcp.test"), false)).await;
+    let wild = serving(authority.server(&authority.leaf("*.mcp.test"), false)).await;
+    let spiffe = "spiffe://mcp.test/ns/a/sa/b";
+    let service = serving(authority.server(&authority.leaf_of_uri(spiffe), false)).await;
+    let asked_for = serving(authority.server(&authority.leaf("sni.test"), false)).await;
+    let cases: [(&Peer, &[SubjectName], bool); 11] = [
+        (&named, &[host("other.test"), host("a.mcp.test")], true),
+        (&named, &[host("A.MCP.test")], true),
+        (&named, &[host("*.mcp.test")], true),
+        (&named, &[host("*.test")], false),
+        (&named, &[host("b.mcp.test"), uri(spiffe)], false),
+        (&wild, &[host("b.mcp.test")], true),
+        (&wild, &[host("*.mcp.test")], true),
+        (&wild, &[host("mcp.test")], false),
+        (&service, &[host("mcp.test"), uri(spiffe)], true),
+        (&service, &[uri("spiffe://mcp.test/ns/a/sa/c"), uri("spiffe://mcp.test/ns/a/sa")], false),
+        (&asked_for, &[host("a.mcp.test")], false),
+    ];
+    for (at, (peer, names, accepted)) in cases.into_iter().enumerate() {
+        let answer = wanting(peer, trusting(&authority), names).send("{}").await;
+        assert_eq!(answer.is_ok(), accepted, "case {at}: {:?}", answer.err());
+    }
+    let reason =
+        failure(wanting(&named, trusting(&authority), &[host("b.test"), uri(spiffe)])).await;
+    let text = reason.to_string();
+    assert!(matches!(reason, TlsFailure::Certificate(_)), "{text}");
+    assert!(
+        text.ends_with(&format!("it carries none of b.test, {spiffe} but a.mcp.test")),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_subject_name_is_worth_nothing_without_a_trusted_authority() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let peer = serving(theirs.server(&theirs.leaf("a.mcp.test"), false)).await;
+    for trust in [trusting(&ours), Trust::System] {
+        let reason = failure(wanting(&peer, trust, &[host("a.mcp.test")])).await;
+        assert_eq!(reason, TlsFailure::UnknownIssuer);
+    }
+    let uri_only = serving(theirs.server(&theirs.leaf_of_uri("spiffe://x/y"), false)).await;
+    let reason = failure(wanting(&uri_only, trusting(&ours), &[uri("spiffe://x/y")])).await;
+    assert_eq!(reason, TlsFailure::UnknownIssuer);
+}
+
+#[tokio::test]
+async fn connections_that_want_other_subject_names_are_not_shared() {
+    let authority = Authority::new();
+    let peer = serving(authority.server(&authority.leaf("a.mcp.test"), false)).await;
+    assert_eq!(wanting(&peer, trusting(&authority), &[host("a.mcp.test")]).ask("{}").await, "ok");
+    let other = wanting(&peer, trusting(&authority), &[host("b.mcp.test")]);
+    assert!(matches!(failure(other).await, TlsFailure::Certificate(_)));
 }
 
 #[tokio::test]
