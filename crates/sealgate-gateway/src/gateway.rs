@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use sealgate_config::resolved::Resolved;
 use sealgate_mcp::keyring::Keyring;
 use tokio::sync::watch;
@@ -37,7 +37,7 @@ pub struct Limits {
 pub struct Gateway {
     plan: ArcSwap<Plan>,
     foundation: Foundation,
-    pub(crate) keyring: Keyring,
+    keyring: ArcSwap<Keyring>,
     pub(crate) limits: Limits,
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) reopened: Reopened,
@@ -75,7 +75,7 @@ impl Gateway {
         Self {
             plan: ArcSwap::from_pointee(plan),
             foundation,
-            keyring,
+            keyring: ArcSwap::from_pointee(keyring),
             limits,
             in_flight: Arc::default(),
             reopened: Reopened::default(),
@@ -94,6 +94,16 @@ impl Gateway {
     /// The plan that new requests get.
     pub fn plan(&self) -> Arc<Plan> {
         self.plan.load_full()
+    }
+
+    /// The keys of tokens.
+    pub(crate) fn keyring(&self) -> Guard<Arc<Keyring>> {
+        self.keyring.load()
+    }
+
+    /// Puts other keys into force, for whatever is sealed or opened from now on.
+    pub fn rotate(&self, keyring: Keyring) {
+        self.keyring.store(Arc::new(keyring));
     }
 
     /// The identities in use.

@@ -55,7 +55,7 @@ impl Session {
     ) -> Result<Self, Failure> {
         let header = headers.get(SESSION_ID).ok_or(Failure::NoSession)?;
         let text = header.to_str().unwrap_or("");
-        let opened = worker.tokens.open(&worker.gateway.keyring, text);
+        let opened = worker.tokens.open(&worker.gateway.keyring(), text);
         let Opened { token, fingerprint } = opened.map_err(Failure::UnknownSession)?;
         token.admit(route.tag, &principal.digest(), unix_now()).map_err(Failure::UnknownSession)?;
         if worker.gateway.ended.contains(fingerprint) {

@@ -10,6 +10,7 @@ mod mac;
 mod seed_file;
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
@@ -49,7 +50,11 @@ pub enum Purpose {
 /// Keys from one or more seeds: the first seals, all open.
 pub struct Keyring {
     entries: Vec<Entry>,
+    serial: u64,
 }
+
+/// How many keyrings this process has made.
+static MADE: AtomicU64 = AtomicU64::new(0);
 
 struct Entry {
     id: [u8; KEY_ID],
@@ -119,7 +124,16 @@ impl Keyring {
         let entries = seeds.iter().map(Entry::derive).collect::<Result<Vec<_>, _>>();
         seeds.zeroize();
         let entries = entries?;
-        if entries.is_empty() { Err(KeyringFault::NoSeed) } else { Ok(Self { entries }) }
+        if entries.is_empty() { Err(KeyringFault::NoSeed) } else { Ok(Self::of(entries)) }
+    }
+
+    fn of(entries: Vec<Entry>) -> Self {
+        Self { entries, serial: MADE.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Tells keyrings of one process apart; no two have the same.
+    pub fn serial(&self) -> u64 {
+        self.serial
     }
 
     /// Reads a seed file: one seed of 32 bytes a line, as hex or base64; blank lines and lines

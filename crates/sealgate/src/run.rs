@@ -19,14 +19,18 @@ async fn serve(arguments: &RunArguments) -> Result<(), Box<dyn std::error::Error
     if outcome.resolved.routes.is_empty() {
         return Err("nothing can be served; `sealgate check` shows why".into());
     }
-    let server = Server::start(&arguments.process, outcome)?;
+    let mut server = Server::start(&arguments.process, outcome)?;
     if let Some(error) = server.listen_to_any(&outcome.resolved) {
         return Err(error.into());
     }
     server.open_admin(arguments.process.admin).await?;
     server.ready(outcome.resolved.routes.len());
 
-    let mut follow = Follow::start(reloader.watched());
+    let keys = server.key_file();
+    let watched = |reloader: &Reloader| -> Vec<_> {
+        reloader.watched().iter().chain(&keys).cloned().collect()
+    };
+    let mut follow = Follow::start(&watched(&reloader));
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -37,11 +41,12 @@ async fn serve(arguments: &RunArguments) -> Result<(), Box<dyn std::error::Error
             _ = hang_up.recv() => {}
             () = follow.changed() => {}
         }
+        server.reload_keys();
         let metrics = server.metrics.process();
         if let Some(resolved) = reloader.reload(&server.gateway, &server.state, metrics).await {
             server.listen(&resolved);
         }
-        follow.watch(reloader.watched());
+        follow.watch(&watched(&reloader));
     }
     server.drain().await
 }

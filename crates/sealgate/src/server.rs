@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use sealgate_gateway::{Gateway, Limits, Worker};
 use tokio::net::TcpListener;
 
 use crate::cli::{LogFormat, ProcessArguments};
-use crate::keys;
+use crate::keys::{self, Keys};
 use crate::status::State;
 
 /// A process that serves.
@@ -30,6 +31,7 @@ pub(crate) struct Server {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) state: Arc<State>,
     pub(crate) metrics: Arc<Metrics>,
+    keys: Option<Keys>,
     workers: Workers,
     /// Writes the access log until it is dropped.
     writer: Writer,
@@ -67,7 +69,7 @@ impl Server {
         outcome: &Outcome,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let metrics = Arc::new(Metrics::new());
-        let keyring = keys::keyring(arguments.session_key_file.as_deref())?;
+        let (keyring, keys) = keys::keyring(arguments.session_key_file.as_deref())?;
         let gateway = Arc::new(Gateway::new(
             &outcome.resolved,
             keyring,
@@ -80,7 +82,7 @@ impl Server {
         let format = arguments.log_format.into();
         let writer = Writer::start(io::stdout(), format, metrics.process())?;
         let workers = workers(arguments, &gateway, &metrics, &writer)?;
-        Ok(Self { gateway, state, metrics, workers, writer })
+        Ok(Self { gateway, state, metrics, keys, workers, writer })
     }
 
     /// Opens what the configuration listens on and closes what it no longer does; which ports
@@ -103,6 +105,18 @@ impl Server {
         let mut refused = self.listen(resolved);
         let all = refused.len() == ListenerSpec::group(&resolved.listeners).len();
         refused.pop_last().map(|(_, error)| error).filter(|_| all)
+    }
+
+    /// The file of session keys, to be followed.
+    pub(crate) fn key_file(&self) -> Option<PathBuf> {
+        self.keys.as_ref().map(|keys| keys.path().to_owned())
+    }
+
+    /// Takes the session keys that now stand in their file.
+    pub(crate) fn reload_keys(&mut self) {
+        if let Some(keys) = &mut self.keys {
+            keys.reload(&self.gateway, &self.state);
+        }
     }
 
     /// Opens the admin address.

@@ -15,6 +15,8 @@ pub(crate) struct State {
     gateway: Arc<Gateway>,
     phase: AtomicU8,
     findings: Mutex<Vec<Finding>>,
+    /// What is wrong with the file of session keys.
+    keys: Mutex<Option<String>>,
 }
 
 const STARTING: u8 = 0;
@@ -23,7 +25,8 @@ const DRAINING: u8 = 2;
 
 impl State {
     pub(crate) fn new(gateway: Arc<Gateway>, findings: Vec<Finding>) -> Self {
-        Self { gateway, phase: AtomicU8::new(STARTING), findings: Mutex::new(findings) }
+        let (phase, findings) = (AtomicU8::new(STARTING), Mutex::new(findings));
+        Self { gateway, phase, findings, keys: Mutex::default() }
     }
 
     pub(crate) fn ready(&self) {
@@ -37,6 +40,14 @@ impl State {
     /// What the last load found.
     pub(crate) fn found(&self, findings: Vec<Finding>) {
         *self.findings.lock().unwrap_or_else(PoisonError::into_inner) = findings;
+    }
+
+    /// What the last look at the session keys found; whether that is new.
+    pub(crate) fn keys_are(&self, trouble: Option<String>) -> bool {
+        let mut held = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = *held != trouble;
+        *held = trouble;
+        new
     }
 
     /// Lets the metrics ask for the identities.
@@ -86,6 +97,8 @@ impl Status for State {
         });
         let identities = self.gateway.identities().all();
         let findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys = keys.iter().map(|problem| format!("error: {problem}"));
         Overview {
             routes: routes.collect(),
             identities: identities
@@ -97,7 +110,7 @@ impl Status for State {
                     trouble: status.last_error.map(|error| error.to_string()),
                 })
                 .collect(),
-            findings: findings.iter().map(|finding| finding.render(false)).collect(),
+            findings: findings.iter().map(|finding| finding.render(false)).chain(keys).collect(),
         }
     }
 }

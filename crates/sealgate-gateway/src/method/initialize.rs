@@ -171,7 +171,7 @@ fn token(
         backends,
         log_level: None,
     };
-    let text = token.seal(&call.worker.gateway.keyring).map_err(|error| {
+    let text = token.seal(&call.worker.gateway.keyring()).map_err(|error| {
         Failure::InvalidParams(format!("the session does not fit in a header: {error}"))
     })?;
     let mut value = HeaderValue::from_str(&text)

@@ -34,7 +34,7 @@ pub(super) async fn response(mut call: Call<'_, '_>) -> Result<Response<ReplyBod
     if call.worker.gateway.bridged.answer(session.fingerprint, id.get(), received.body) {
         return Ok(ReplyBody::empty(StatusCode::ACCEPTED));
     }
-    let asked = request_id::open(&call.worker.gateway.keyring, session.fingerprint, id.get())
+    let asked = request_id::open(&call.worker.gateway.keyring(), session.fingerprint, id.get())
         .ok_or_else(unknown)?;
     let index = received.route.by_tag(asked.backend).ok_or_else(unknown)?;
     let exchange = call.exchange(&session, index);

@@ -50,7 +50,7 @@ impl Translate {
     pub(crate) fn message(&self, data: &Bytes) -> Result<Translated, BackendError> {
         let message = Envelope::parse_reply(data)
             .map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
-        let keyring = &self.gateway.keyring;
+        let keyring = &self.gateway.keyring();
         Ok(match message.kind() {
             Kind::Response => match &self.request {
                 Some((upstream_id, client_id)) => with_id(data, &message, upstream_id, client_id)

@@ -68,7 +68,7 @@ impl Parked {
         let bind = waiting.conversation.bind.clone().unwrap_or_default();
         let sealed = aws_lc_rs::rand::fill(&mut handle)
             .ok()
-            .and_then(|()| gateway.keyring.seal(Purpose::RequestState, &bind, &handle).ok());
+            .and_then(|()| gateway.keyring().seal(Purpose::RequestState, &bind, &handle).ok());
         let Some(state) = sealed else { return Err(Box::new(waiting)) };
         let message = waiting.ask(&state);
         let mut calls = gateway.parked.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,7 +87,7 @@ impl Parked {
 
     /// The call that a retry goes on with; `None` if its state is of no call that waits here.
     pub(crate) fn resume(gateway: &Gateway, bind: &[u8], state: &str) -> Option<Waiting> {
-        let handle = gateway.keyring.open(Purpose::RequestState, bind, state).ok()?;
+        let handle = gateway.keyring().open(Purpose::RequestState, bind, state).ok()?;
         gateway.parked.take(&handle.try_into().ok()?)
     }
 

@@ -12,7 +12,14 @@ use sealgate_mcp::session::{SessionFault, SessionToken};
 pub(crate) struct KnownTokens {
     state: RandomState,
     /// Only this worker's thread takes the lock, so it is never waited for.
-    places: Mutex<Vec<Option<Known>>>,
+    places: Mutex<Places>,
+}
+
+/// What was opened under one keyring.
+#[derive(Default)]
+struct Places {
+    keyring: u64,
+    list: Vec<Option<Known>>,
 }
 
 /// An opened token.
@@ -48,7 +55,7 @@ impl KnownTokens {
         #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
         let place = mark as usize % PLACES;
         // The keyed mark first: how long a comparison of texts takes tells nothing of another's.
-        if let Some(Some(known)) = self.places().get(place)
+        if let Some(Some(known)) = self.places(keyring).list.get(place)
             && known.mark == mark
             && *known.text == *text
         {
@@ -56,16 +63,22 @@ impl KnownTokens {
         }
         let opened = open(keyring, text)?;
         let known = Known { mark, text: text.into(), opened: opened.clone() };
-        let mut places = self.places();
-        if places.is_empty() {
-            places.resize_with(PLACES, || None);
+        let list = &mut self.places(keyring).list;
+        if list.is_empty() {
+            list.resize_with(PLACES, || None);
         }
-        places[place] = Some(known);
+        list[place] = Some(known);
         Ok(opened)
     }
 
-    fn places(&self) -> std::sync::MutexGuard<'_, Vec<Option<Known>>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The places, emptied when the keys are others: what opened under a key that is gone must not
+    /// be known on.
+    fn places(&self, keyring: &Keyring) -> std::sync::MutexGuard<'_, Places> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.keyring != keyring.serial() {
+            *places = Places { keyring: keyring.serial(), list: Vec::new() };
+        }
+        places
     }
 }
 
@@ -121,7 +134,7 @@ mod tests {
                 assert_eq!(known.open(&keyring, text).unwrap().token.route, *route);
             }
         }
-        assert_eq!(known.places().len(), PLACES);
+        assert_eq!(known.places(&keyring).list.len(), PLACES);
     }
 
     #[test]
@@ -136,6 +149,15 @@ mod tests {
             assert!(known.open(&keyring, &forged).is_err(), "{forged}");
         }
         assert!(known.open(&Keyring::generate().unwrap(), &token(&keyring, 2, "b")).is_err());
+    }
+
+    #[test]
+    fn what_was_opened_under_other_keys_is_not_known() {
+        let (keyring, known) = (Keyring::generate().unwrap(), KnownTokens::default());
+        let text = token(&keyring, 1, "a");
+        known.open(&keyring, &text).unwrap();
+        assert!(known.open(&Keyring::generate().unwrap(), &text).is_err());
+        assert_eq!(known.open(&keyring, &text).unwrap().token.route, 1);
     }
 
     #[test]

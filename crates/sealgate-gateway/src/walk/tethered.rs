@@ -61,7 +61,7 @@ impl Worker {
         let principal = authenticate::principal();
         let gateway = &self.gateway;
         let (tether, ticket, receiver) =
-            gateway.tethers.open(&gateway.keyring, route.tag, &principal)?;
+            gateway.tethers.open(&gateway.keyring(), route.tag, &principal)?;
         let endpoint = format!("event: endpoint\ndata: {}?{TICKET}{ticket}\n\n", head.uri.path());
         let (worker, route, headers) = (self.clone(), Arc::clone(route), head.headers.clone());
         tokio::spawn(async move {
@@ -127,7 +127,7 @@ impl Worker {
     ) -> Result<Response<ReplyBody>, Failure> {
         let (gateway, limits) = (&self.gateway, &self.gateway.limits);
         let principal = authenticate::principal();
-        let tether = gateway.tethers.find(&gateway.keyring, route.tag, &principal, ticket)?;
+        let tether = gateway.tethers.find(&gateway.keyring(), route.tag, &principal, ticket)?;
         let alarms = self.pool.alarms();
         let body = receive::body(body, limits.body, limits.body_patience, alarms).await?;
         let mut headers = head.headers.clone();
