@@ -25,11 +25,12 @@ PLURALS = {
     "EndpointSlice": "endpointslices",
     "Lease": "leases",
     "MCPRoute": "mcproutes",
+    "Namespace": "namespaces",
     "Secret": "secrets",
     "Service": "services",
     **{kind: plural for kind, plural, _, _ in gateway_api.KINDS},
 }
-OF_THE_CLUSTER = {"GatewayClass", "CustomResourceDefinition"}
+OF_THE_CLUSTER = {"GatewayClass", "CustomResourceDefinition", "Namespace"}
 
 
 class ApiError(Exception):

@@ -21,6 +21,8 @@ class Between:
         self.forbidden = ()  # parts of paths that are refused
         self.permit = lambda method, path: True  # an authorizer
         self.refused = []  # what it refused
+        self.before = lambda method, path: None  # what happens just before a request is passed on
+        self.answers = []  # (method, path, status) of what was passed on
         self.delay = 0.0  # seconds before each request is passed on
         self._open = set()
         self._lock = threading.Lock()
@@ -105,6 +107,7 @@ class Between:
             status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 403,
                       "reason": "Forbidden", "message": "forbidden by the test"}
             return self._answer(handler, 403, json.dumps(status).encode())
+        self.before(handler.command, handler.path)
         try:
             upstream = http.client.HTTPSConnection("127.0.0.1", self.api.port, context=self._outward, timeout=400)
             headers = {k: v for k, v in handler.headers.items() if k.lower() not in ("host", "accept-encoding")}
@@ -113,6 +116,8 @@ class Between:
         except OSError:
             handler.close_connection = True
             return
+        with self._lock:
+            self.answers.append((handler.command, handler.path, answer.status))
         handler.send_response(answer.status)
         handler.send_header("content-type", answer.getheader("content-type", "application/json"))
         handler.send_header("transfer-encoding", "chunked")

@@ -60,6 +60,10 @@ def gateway(port, *, name="sealgate", class_name="sealgate", **more):
     }
 
 
+def namespace_object(name, **labels):
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
 def key_from(secret):
     return {"apiKey": {"secretRef": {"name": secret}, "header": "X-Key"}}
 

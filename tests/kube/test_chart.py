@@ -12,7 +12,7 @@ from conftest import served
 from kit import resources
 from kit.scripted import ScriptedServer
 from kit.servers import ROOT
-from replica import key_from, secret, service, slice_of, within
+from replica import key_from, namespace_object, secret, service, slice_of, within
 
 CHART = ROOT / "deploy" / "chart"
 CORE = {
@@ -116,7 +116,7 @@ class Rules:
         url = urlsplit(target)
         parts = url.path.strip("/").split("/")
         group, rest = ("", parts[2:]) if parts[0] == "api" else (parts[1], parts[3:])
-        namespace, rest = (rest[1], rest[2:]) if rest[0] == "namespaces" else (None, rest)
+        namespace, rest = (rest[1], rest[2:]) if rest[0] == "namespaces" and len(rest) > 2 else (None, rest)
         resource, name = rest[0], rest[1] if len(rest) > 1 else None
         if len(rest) > 2:
             resource = f"{resource}/{rest[2]}"
@@ -139,8 +139,11 @@ def test_the_permissions_of_the_chart_are_enough(api, namespace, edge, port, sta
     options = [it.replace("NS", namespace) for it in options]
     rules = Rules(*options)
     between.permit = rules.permit
-    lease = ["--lease", "sealgate", "--lease-namespace", "sealgate-system"]
-    running = start(between, namespace if options else None, options=lease).at(port)
+    own = ["--lease", "sealgate", "--lease-namespace", "sealgate-system", "--service", "sealgate-system/sealgate"]
+    running = start(between, namespace if options else None, options=own).at(port)
+    selector = {"from": "Selector", "selector": {"matchLabels": {"mcp": "open"}}}
+    edge["spec"]["listeners"][0]["allowedRoutes"] = {"namespaces": selector}
+    api.apply(edge, namespace_object(namespace, mcp="open"), within("sealgate-system", service("sealgate", 80)))
     tools = ending(ScriptedServer())
     references = [resources.reference("tools", security=key_from("key")), {"name": "pods", "port": 80}]
     route = within(namespace, resources.route("first", *references))

@@ -50,29 +50,50 @@ def test_a_session_of_one_replica_goes_on_at_another(route, replica):
     client.authority = one.authority
 
 
-def test_a_rolling_restart_under_load_fails_no_call(route, replica):
-    in_service = {ip: replica(ip, f"{ip}-old") for ip in IPS}
-    failures, done, stop = [], [], threading.Event()
+class Load:
+    """Six sessions that call another replica each time, of those in service; what went wrong."""
 
-    def load(number):
-        client = McpClient(in_service[IPS[number % 2]].authority)
+    def __init__(self, in_service):
+        self.in_service, self.failures, self.done = in_service, [], []
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._call, args=(number,)) for number in range(6)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def reach(self, more, what):
+        reached = len(self.done) + more
+        until(lambda: len(self.done) > reached, 20, what)
+
+    def _call(self, number):
+        client = McpClient(self.in_service[IPS[number % 2]].authority)
         client.initialize()
         turn = number
-        while not stop.is_set():
+        while not self._stop.is_set():
             # What a Service does: another replica for each call, of those in service now.
-            replicas = list(in_service.values())
+            replicas = list(self.in_service.values())
             client.authority = replicas[turn % len(replicas)].authority
             turn += 1
             try:
+                if turn % 10 == 0:
+                    client.session_id = None
+                    client.initialize()
                 assert client.call("tools__echo", {"turn": turn})
-                done.append(turn)
+                self.done.append(turn)
             except Exception as error:  # noqa: BLE001 - every kind of failure counts
-                failures.append((client.authority, repr(error)))
+                self.failures.append((client.authority, repr(error)))
 
-    threads = [threading.Thread(target=load, args=(number,)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    try:
+
+def test_a_rolling_restart_under_load_fails_no_call(route, replica):
+    in_service = {ip: replica(ip, f"{ip}-old") for ip in IPS}
+    with Load(in_service) as load:
         for ip in IPS:
             # A cluster stops sending and says SIGTERM at the same time, in no order.
             in_service[ip].terminate()
@@ -80,15 +101,38 @@ def test_a_rolling_restart_under_load_fails_no_call(route, replica):
             old = in_service.pop(ip)
             assert old.process.wait() == 0
             in_service[ip] = replica(ip, f"{ip}-new")
-            reached = len(done) + 100
-            until(lambda reached=reached: len(done) > reached, 20, "calls at the new replica")
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(30)
-    print(f"{len(done)} calls through a rolling restart, {len(failures)} failed")
-    assert failures == []
-    assert len(done) > 200
+            load.reach(100, "calls at the new replica")
+    print(f"{len(load.done)} calls through a rolling restart, {len(load.failures)} failed")
+    assert load.failures == []
+    assert len(load.done) > 200
+
+
+def test_keys_rotate_over_the_replicas_without_a_restart_or_a_failed_call(api, namespace, port, start, tmp_path, route):
+    """As the chart says: last, then first, then alone; the replicas learn of each step one by one."""
+    old, new = secrets.token_hex(32), secrets.token_hex(32)
+    files = {}
+
+    def put(ip, *keys):
+        fresh = files[ip].with_suffix(".new")
+        fresh.write_text("\n".join(keys))
+        fresh.rename(files[ip])
+
+    in_service = {}
+    for ip in IPS:
+        files[ip] = tmp_path / f"keys-{ip}"
+        put(ip, old)
+        options = ["--session-key-file", files[ip], "--identity", f"replica-{ip}"]
+        in_service[ip] = start(api, namespace, ip=ip, options=options).at(port, ip)
+        until(lambda ip=ip: served(in_service[ip].client()), 5, "the replica")
+    with Load(in_service) as load:
+        for step in ([old, new], [new, old]):
+            for ip in IPS:
+                line = len(in_service[ip].process.lines)
+                put(ip, *step)
+                in_service[ip].logged(lambda it: "session keys reloaded" in it.get("message", ""), start=line)
+                load.reach(100, "calls with one replica ahead")
+    print(f"{len(load.done)} calls through a rotation of the keys, {len(load.failures)} failed")
+    assert load.failures == []
 
 
 def test_another_replica_writes_status_when_the_first_is_gone(api, namespace, route, replica):
@@ -103,13 +147,3 @@ def test_another_replica_writes_status_when_the_first_is_gone(api, namespace, ro
     api.apply(second)
     assert api.condition(second, "Accepted", "True")
     assert api.get(lease)["spec"]["holderIdentity"] == f"replica-{IPS[1]}"
-
-
-def test_a_new_key_rotates_in_without_ending_sessions(api, namespace, port, start, keys, route, replica):
-    old = replica(IPS[0], "old")
-    client = old.opened()
-    first = keys.read_text()
-    keys.write_text(secrets.token_hex(32) + "\n" + first)
-    new = replica(IPS[1], "new")
-    client.authority = new.authority
-    assert client.call("tools__echo")

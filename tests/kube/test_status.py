@@ -8,9 +8,10 @@ import pytest
 from api_server import until
 from conftest import served
 from kit import resources
+from kit.certificates import Authority
 from kit.process import eventually, free_port
 from kit.scripted import ScriptedServer
-from replica import CONTROLLER, gateway, gateway_class, key_from, secret, within
+from replica import CONTROLLER, gateway, gateway_class, key_from, namespace_object, secret, service, within
 
 
 @pytest.fixture
@@ -214,3 +215,131 @@ def test_credentials_that_cannot_be_fetched_are_told_at_the_route(api, running, 
     assert condition["message"].startswith("spec.backendRefs[1]: the AWS credentials cannot be fetched")
     assert api.condition(route, "Programmed", "True", parent=0)
     assert running.opened().call("tools__echo")
+
+
+def listener_condition(api, edge, kind, wanted):
+    def look():
+        listeners = api.status(edge).get("listeners") or [{"conditions": []}]
+        return next((it for it in listeners[0]["conditions"] if (it["type"], it["status"]) == (kind, wanted)), None)
+
+    return eventually(look, what=f"{kind} {wanted} at the listener")
+
+
+def test_a_certificate_that_a_bad_edit_broke_is_told_and_the_last_good_one_served(api, running, namespace, tools):
+    authority = Authority()
+    (chain, key), (_, other) = authority.leaf("mcp.test"), authority.leaf("mcp.test")
+
+    def tls(key):
+        return within(namespace, {**secret("edge-tls", **{"tls.crt": chain, "tls.key": key}), "type": "kubernetes.io/tls"})
+
+    https = within(namespace, gateway(free_port(), name="secure"))
+    https["spec"]["listeners"][0] |= {"protocol": "HTTPS", "tls": {"certificateRefs": [{"name": "edge-tls"}]}}
+    route = within(namespace, resources.route("first", resources.reference("tools")))
+    route["spec"]["parentRefs"] = [{"name": "secure"}]
+    api.apply(tls(key), https, within(namespace, resources.backend("tools", tools.port)), route)
+    assert listener_condition(api, https, "ResolvedRefs", "True")
+    running.logged(lambda record: record.get("listener", "").endswith("secure/http"))
+    api.apply(tls(other))
+    condition = listener_condition(api, https, "ResolvedRefs", "False")
+    assert condition["reason"] == "InvalidCertificateRef"
+    assert condition["message"].startswith("spec.listeners[0].tls.certificateRefs[0].name: Secret")
+    assert "the private key does not belong to the certificate" in condition["message"]
+    assert listener_condition(api, https, "Programmed", "True")
+    assert api.condition(route, "Programmed", "True", parent=0)
+    api.apply(tls(key))
+    assert listener_condition(api, https, "ResolvedRefs", "True")
+
+
+def test_a_broken_backend_is_told_at_the_route_and_served_as_it_was(api, running, namespace, tools):
+    route = within(namespace, resources.route("first", resources.reference("tools")))
+    good = within(namespace, resources.backend("tools", tools.port, annotations={"sealgate.dev/call-timeout": "9s"}))
+    api.apply(good, route)
+    until(lambda: served(running.client()), 5, "the route")
+    api.apply(within(namespace, resources.backend("tools", tools.port, annotations={"sealgate.dev/call-timeout": "soon"})))
+    condition = api.condition(route, "ResolvedRefs", "False", parent=0)
+    assert condition["reason"] == "InvalidReference" and "soon" in condition["message"]
+    assert api.condition(route, "PartiallyInvalid", "True", parent=0)["message"].startswith("Fall Back")
+    assert running.opened().call("tools__echo")
+
+
+def test_a_broken_protection_takes_the_route_out_in_spite_of_its_last_good_state(api, running, namespace, tools):
+    good = within(namespace, resources.route("first", resources.reference("tools")))
+    api.apply(within(namespace, resources.backend("tools", tools.port)), good)
+    until(lambda: served(running.client()), 5, "the route")
+    # Accepted by the API server, and of no use: what is new and broken is a protection.
+    bad = resources.route("first", resources.reference("tools", toolSelector={"excludeRegex": ["ec(ho"]}))
+    api.apply(within(namespace, bad))
+    until(lambda: not served(running.client()), 1, "the route out")
+    assert "toolSelector.excludeRegex[0]" in api.condition(bad, "Programmed", "False", parent=0)["message"]
+
+
+def test_a_gateway_chooses_by_the_labels_of_namespaces(api, namespace, port, start, tools):
+    running = start(api, namespace).at(port)
+    selector = {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"mcp": "open"}}}}
+    edge = within(namespace, gateway(port, allowedRoutes=selector))
+    route = within(namespace, resources.route("first", resources.reference("tools")))
+    api.apply(edge, namespace_object(namespace, mcp="closed"), within(namespace, resources.backend("tools", tools.port)), route)
+    condition = api.condition(route, "Accepted", "False", parent=0)
+    assert condition["reason"] == "NotAllowedByListeners" and namespace in condition["message"]
+    assert not served(running.client())
+    api.apply(namespace_object(namespace, mcp="open"))
+    until(lambda: served(running.client()), 1, "the label")
+    assert api.condition(route, "Accepted", "True", parent=0)
+    api.apply(namespace_object(namespace, mcp="closed"))
+    until(lambda: not served(running.client()), 1, "the label gone")
+
+
+def test_kinds_of_routes_that_are_not_served_are_told(api, namespace, port, start, tools):
+    start(api, namespace).at(port)
+    edge = within(namespace, gateway(port, allowedRoutes={"kinds": [{"kind": "GRPCRoute"}]}))
+    route = within(namespace, resources.route("first", resources.reference("tools")))
+    api.apply(edge, within(namespace, resources.backend("tools", tools.port)), route)
+    condition = api.condition(route, "Accepted", "False", parent=0)
+    assert condition["reason"] == "NotAllowedByListeners" and "kind MCPRoute" in condition["message"]
+    assert listener_condition(api, edge, "ResolvedRefs", "False")["reason"] == "InvalidRouteKinds"
+    assert api.status(edge)["listeners"][0]["supportedKinds"] == []
+
+
+def addresses(api, edge):
+    return [(it["type"], it["value"]) for it in api.status(edge).get("addresses") or []]
+
+
+def test_addresses_that_are_given_are_told(api, namespace, edge, port, start):
+    start(api, namespace, options=["--address", "192.0.2.7", "--address", "edge.example.com"]).at(port)
+    wanted = [("IPAddress", "192.0.2.7"), ("Hostname", "edge.example.com")]
+    eventually(lambda: addresses(api, edge) == wanted, what="the addresses")
+    assert api.condition(edge, "Programmed", "True")
+
+
+def test_addresses_of_the_service_are_told_and_followed(api, namespace, edge, port, start):
+    start(api, namespace, options=["--service", f"{namespace}/edge"]).at(port)
+    balanced = within(namespace, service("edge", port))
+    balanced["spec"]["type"] = "LoadBalancer"
+    api.apply(balanced)
+    assert api.condition(edge, "Programmed", "False")["reason"] == "AddressNotAssigned"
+    found = api.get(balanced)
+    found["status"] = {"loadBalancer": {"ingress": [{"ip": "192.0.2.8"}]}}
+    api.call("PUT", f"{api.path(balanced, 'edge')}/status", found)
+    eventually(lambda: addresses(api, edge) == [("IPAddress", "192.0.2.8")], what="the balancer's address")
+    assert api.condition(edge, "Programmed", "True")
+
+
+def test_a_status_that_meets_a_newer_version_is_written_for_that_one(api, namespace, edge, port, start, between, tools):
+    """A real conflict: the object changes between what was seen and what is written for it."""
+    route = within(namespace, resources.route("contested", resources.reference("tools"), path="/one"))
+    moved = []
+
+    def change_first(method, path):
+        if method == "PATCH" and path.split("?")[0].endswith("mcproutes/contested/status") and not moved:
+            moved.append(path)
+            api.apply(within(namespace, resources.route("contested", resources.reference("tools"), path="/two")))
+
+    between.before = change_first
+    start(between, namespace).at(port)
+    api.apply(within(namespace, resources.backend("tools", tools.port)), route)
+    eventually(lambda: moved, what="the first status")
+    condition = api.condition(route, "Programmed", "True", parent=0)
+    assert condition["observedGeneration"] == 2
+    conflicts = [it for it in between.answers if it[2] == 409 and "mcproutes" in it[1]]
+    assert len(conflicts) == 1, conflicts
+    assert api.get(route)["spec"]["path"] == "/two"

@@ -10,17 +10,17 @@ use sealgate_config::{Outcome, Source};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use crate::facts::Parent;
+use crate::endpoint;
+use crate::facts::{Address, Parent};
 use crate::kind::Kind;
 use crate::lease::{self, Election};
 use crate::object::{Key, Object};
 use crate::status::{Report, Trouble, Writer};
 use crate::watch::{Change, News};
 use crate::watches::{State, Watches, wanted};
-use crate::{endpoint, keep};
 
 /// What this process looks after.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// The controller name of GatewayClasses that are served.
     pub controller: String,
@@ -28,6 +28,10 @@ pub struct Settings {
     pub namespaces: Vec<String>,
     /// Where replicas agree on who writes status; `None` writes none.
     pub election: Option<Election>,
+    /// Where Gateways are reached, for their status: IP addresses or host names.
+    pub addresses: Vec<String>,
+    /// A Service by which they are reached, namespace and name; its addresses are added.
+    pub service: Option<(String, String)>,
 }
 
 /// The objects of a cluster, as far as they matter here.
@@ -63,7 +67,7 @@ impl Cluster {
     pub fn start(client: Client, settings: Settings) -> Self {
         let (sender, news) = mpsc::channel(QUEUE);
         let mut watches = Watches::new(client.clone(), sender.clone());
-        watches.set(wanted(&settings.namespaces, std::iter::empty()));
+        watches.set(wanted(&settings, std::iter::empty()));
         let lease = settings
             .election
             .clone()
@@ -147,14 +151,9 @@ impl Cluster {
             .collect()
     }
 
-    /// Completes what a load gave: servers of Services get their addresses, and what a bad edit
-    /// broke keeps its last good state.
-    pub fn settle(&self, running: &Resolved, outcome: &mut Outcome) {
-        endpoint::place(&self.objects, &mut outcome.resolved);
-        let kept = keep::last_good(&self.objects, running, outcome);
-        for name in &kept {
-            tracing::warn!(route = name, "the last good state is kept");
-        }
+    /// Gives the servers of Services their addresses.
+    pub fn place(&self, resolved: &mut Resolved) {
+        endpoint::place(&self.objects, resolved);
     }
 
     /// Takes what came of a load: `refused` are ports that could not be listened on, and why;
@@ -252,7 +251,7 @@ impl Cluster {
 
     fn watch_references(&mut self) {
         let ours = self.objects.iter().filter(|(key, object)| self.is_ours(key, object));
-        let scopes: BTreeSet<_> = wanted(&self.settings.namespaces, ours.map(|(_, object)| object));
+        let scopes: BTreeSet<_> = wanted(&self.settings, ours.map(|(_, object)| object));
         if self.watches.set(scopes) {
             let watches = &self.watches;
             self.objects.retain(|key, object| watches.cover(key, object));
@@ -316,6 +315,22 @@ impl<'a> View<'a> {
 
     pub(crate) fn controller(&self) -> &'a str {
         &self.cluster.settings.controller
+    }
+
+    /// Where Gateways are reached; `None` when nobody said.
+    pub(crate) fn addresses(&self) -> Option<Vec<Address>> {
+        let Settings { addresses, service, .. } = &self.cluster.settings;
+        if addresses.is_empty() && service.is_none() {
+            return None;
+        }
+        let mut all: Vec<_> = addresses.iter().map(|text| Address::of(text)).collect();
+        if let Some((namespace, name)) = service.clone() {
+            let key = Key { kind: Kind::Service, namespace, name };
+            let service = self.cluster.objects.get(&key);
+            all.extend(service.into_iter().flat_map(|it| it.facts.reached_at.iter().cloned()));
+        }
+        all.dedup();
+        Some(all)
     }
 
     pub(crate) fn serves(&self, parent: &Parent) -> bool {

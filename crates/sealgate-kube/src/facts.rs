@@ -24,6 +24,18 @@ pub(crate) struct Facts {
     pub(crate) addresses: Vec<IpAddr>,
     /// The listeners of a Gateway.
     pub(crate) listeners: Vec<ListenerFacts>,
+    /// Whether a Gateway chooses by the labels of namespaces whose routes it takes.
+    pub(crate) selects_namespaces: bool,
+    /// Where clients reach a Service.
+    pub(crate) reached_at: Vec<Address>,
+}
+
+/// An address of a Gateway, for its status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    /// `IPAddress` or `Hostname`.
+    pub(crate) kind: &'static str,
+    pub(crate) value: String,
 }
 
 /// An object that another one refers to.
@@ -58,6 +70,8 @@ pub(crate) struct ListenerFacts {
     pub(crate) name: String,
     pub(crate) port: u16,
     pub(crate) protocol: String,
+    /// Group and kind of `allowedRoutes.kinds`; empty means all.
+    pub(crate) kinds: Vec<(String, String)>,
 }
 
 // === impl Facts ===
@@ -85,8 +99,11 @@ impl Facts {
                         name: text(&listener["name"]),
                         port: number(&listener["port"]).unwrap_or_default(),
                         protocol: text(&listener["protocol"]),
+                        kinds: items(&listener["allowedRoutes"]["kinds"]).map(route_kind).collect(),
                     })
                     .collect();
+                facts.selects_namespaces = items(&spec["listeners"])
+                    .any(|it| it["allowedRoutes"]["namespaces"]["from"] == "Selector");
             }
             Kind::GatewayClass => facts.owner = text(&spec["controllerName"]),
             Kind::Service => facts.ports = ports(&spec["ports"]),
@@ -164,6 +181,33 @@ impl Parent {
             port: number(&written["port"]),
             written: written.clone(),
         }
+    }
+}
+
+/// Where clients reach a Service: at its load balancer where it has one, else inside of the cluster.
+pub(crate) fn reached_at(spec: &Value, status: Option<&Value>) -> Vec<Address> {
+    let none = Value::Null;
+    let ingress = &status.unwrap_or(&none)["loadBalancer"]["ingress"];
+    let at = items(ingress).filter_map(|it| it["ip"].as_str().or_else(|| it["hostname"].as_str()));
+    if spec["type"] == "LoadBalancer" {
+        return at.map(Address::of).collect();
+    }
+    let inside = items(&spec["clusterIPs"]).filter_map(Value::as_str);
+    inside.filter(|ip| *ip != "None").map(Address::of).collect()
+}
+
+/// Group and kind, as the Gateway API completes them.
+fn route_kind(value: &Value) -> (String, String) {
+    let group = value["group"].as_str().unwrap_or("gateway.networking.k8s.io");
+    (group.to_owned(), text(&value["kind"]))
+}
+
+// === impl Address ===
+
+impl Address {
+    pub(crate) fn of(text: &str) -> Self {
+        let kind = if text.parse::<IpAddr>().is_ok() { "IPAddress" } else { "Hostname" };
+        Self { kind, value: text.to_owned() }
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     GatewayClass,
     /// MCP endpoints.
     McpRoute,
+    /// What has labels, by which a Gateway may choose whose routes it takes.
+    Namespace,
     /// Who may refer to what in another namespace.
     ReferenceGrant,
     /// Credentials and certificates.
@@ -85,6 +87,7 @@ impl Kind {
             Self::McpRoute => {
                 names("aigateway.envoyproxy.io", &["v1beta1", "v1alpha1"], "MCPRoute", "mcproutes")
             }
+            Self::Namespace => names("", &["v1"], "Namespace", "namespaces"),
             Self::ReferenceGrant => names(
                 "gateway.networking.k8s.io",
                 &["v1", "v1beta1"],
@@ -107,7 +110,7 @@ impl Kind {
     }
 
     pub(crate) fn is_namespaced(self) -> bool {
-        self != Self::GatewayClass
+        !matches!(self, Self::GatewayClass | Self::Namespace)
     }
 
     /// Whether status is written to it.

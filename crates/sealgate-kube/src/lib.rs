@@ -8,7 +8,6 @@ mod cluster;
 pub mod definition;
 mod endpoint;
 mod facts;
-mod keep;
 mod kind;
 mod lease;
 mod line;

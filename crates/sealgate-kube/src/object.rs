@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use kube::api::DynamicObject;
 use serde_json::{Map, Value, json};
 
-use crate::facts::Facts;
+use crate::facts::{Facts, reached_at};
 use crate::kind::Kind;
 
 /// What an object is known by.
@@ -46,9 +46,13 @@ impl Key {
         }
     }
 
-    /// As findings name it: `MCPRoute default/x`.
+    /// As findings name it: `MCPRoute default/x`, `Namespace x`.
     pub(crate) fn label(&self) -> String {
-        format!("{} {}/{}", self.kind.names().kind, self.namespace, self.name)
+        let (kind, name) = (self.kind.names().kind, &self.name);
+        match self.namespace.as_str() {
+            "" => format!("{kind} {name}"),
+            namespace => format!("{kind} {namespace}/{name}"),
+        }
     }
 }
 
@@ -59,13 +63,17 @@ impl Object {
     pub(crate) fn of(key: &Key, version: &str, object: DynamicObject) -> Self {
         let DynamicObject { metadata, mut data, .. } = object;
         let status = data.as_object_mut().and_then(|fields| fields.remove("status"));
+        let has_labels = matches!(key.kind, Kind::EndpointSlice | Kind::Namespace);
         data["metadata"] = json!({
             "name": key.name,
-            "namespace": key.namespace,
-            "labels": metadata.labels.filter(|_| key.kind == Kind::EndpointSlice),
+            "namespace": Some(&key.namespace).filter(|namespace| !namespace.is_empty()),
+            "labels": metadata.labels.filter(|_| has_labels),
             "annotations": own_annotations(metadata.annotations.unwrap_or_default()),
         });
-        let facts = Facts::of(key.kind, &key.namespace, &data);
+        let mut facts = Facts::of(key.kind, &key.namespace, &data);
+        if key.kind == Kind::Service {
+            facts.reached_at = reached_at(&data["spec"], status.as_ref());
+        }
         let api_version = key.kind.resource(version).api_version;
         let text = if key.kind.is_source() {
             data["apiVersion"] = json!(api_version);

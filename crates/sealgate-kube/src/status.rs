@@ -111,7 +111,9 @@ impl Report {
         }
         for (key, object) in view.objects().filter(|(key, object)| view.is_ours(key, object)) {
             let status = match key.kind {
-                Kind::Gateway => gateway::status(self, key, object, &stamp, &attached),
+                Kind::Gateway => {
+                    gateway::status(self, view.addresses(), key, object, &stamp, &attached)
+                }
                 Kind::GatewayClass => gateway::class_status(object, &stamp),
                 _ => continue,
             };
@@ -136,7 +138,7 @@ impl Report {
             text = format!("{text} ({help})");
         }
         if finding.code == "invalid-reference" {
-            let named = |label: &&String| finding.message.contains(label.as_str());
+            let named = |label: &&String| finding.message.starts_with(&format!("{label} is"));
             let causes = self.errors.keys().find(named).map(|label| self.errors_of(label));
             if let Some(cause) = causes.and_then(<[Finding]>::first) {
                 text = format!("{text}: {}", cause.message);

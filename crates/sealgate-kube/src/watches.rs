@@ -8,6 +8,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use crate::cluster::Settings;
 use crate::kind::Kind;
 use crate::line::Line;
 use crate::object::{Key, Object};
@@ -116,12 +117,12 @@ impl Drop for Running {
     }
 }
 
-/// The watches that these objects call for. `namespaces` are those that may be looked into; empty
-/// means all.
+/// The watches that these objects call for.
 pub(crate) fn wanted<'a>(
-    namespaces: &[String],
+    settings: &Settings,
     objects: impl Iterator<Item = &'a Object>,
 ) -> BTreeSet<Scope> {
+    let namespaces = &settings.namespaces;
     let mut scopes = BTreeSet::new();
     for kind in Kind::WHOLE {
         let mut add = |namespace| {
@@ -134,11 +135,29 @@ pub(crate) fn wanted<'a>(
         }
     }
     let mut names: BTreeMap<(Kind, &str), BTreeSet<&str>> = BTreeMap::new();
-    for reference in objects.flat_map(|object| &object.facts.references) {
-        if namespaces.is_empty() || namespaces.contains(&reference.namespace) {
-            let place = (reference.kind, reference.namespace.as_str());
-            names.entry(place).or_default().insert(&reference.name);
+    let mut by_label = false;
+    for object in objects {
+        by_label |= object.facts.selects_namespaces;
+        for reference in &object.facts.references {
+            if namespaces.is_empty() || namespaces.contains(&reference.namespace) {
+                let place = (reference.kind, reference.namespace.as_str());
+                names.entry(place).or_default().insert(&reference.name);
+            }
         }
+    }
+    if by_label {
+        // Only those that may be looked into have routes.
+        let all = namespaces.is_empty().then_some(Selection::All);
+        let each = namespaces.iter().cloned().map(Selection::Name);
+        scopes.extend(all.into_iter().chain(each).map(|selection| Scope {
+            kind: Kind::Namespace,
+            namespace: None,
+            selection,
+        }));
+    }
+    if let Some((namespace, name)) = &settings.service {
+        let selection = Selection::Name(name.clone());
+        scopes.insert(Scope { kind: Kind::Service, namespace: Some(namespace.clone()), selection });
     }
     for ((kind, namespace), names) in names {
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();

@@ -158,6 +158,13 @@ pub(crate) struct KubeArguments {
     /// What this replica calls itself there; no two may have one name.
     #[arg(long, env = "POD_NAME", value_name = "NAME")]
     pub(crate) identity: Option<String>,
+    /// An IP address or host name at which clients reach the Gateways, for their status; may be
+    /// given several times.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) address: Vec<String>,
+    /// A Service by which clients reach the Gateways; its addresses go into their status.
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = namespaced)]
+    pub(crate) service: Option<(String, String)>,
     /// Write no status.
     #[arg(long)]
     pub(crate) no_status: bool,
@@ -171,6 +178,16 @@ pub(crate) struct KubeArguments {
     /// Connect to every backend through this hop; requests are still signed for the backend.
     #[arg(long, value_name = "URL")]
     pub(crate) via: Option<String>,
+}
+
+#[cfg(feature = "kube")]
+fn namespaced(text: &str) -> Result<(String, String), String> {
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => {
+            Ok((namespace.to_owned(), name.to_owned()))
+        }
+        _ => Err("a namespace and a name with a slash in between, as in default/edge".to_owned()),
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

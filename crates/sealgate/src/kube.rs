@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sealgate_config::resolved::Credential;
-use sealgate_config::{Finding, Options, Outcome};
+use sealgate_config::{Finding, Memory, Options, Outcome};
 use sealgate_gateway::observe::ReloadResult;
 use sealgate_kube::{Cluster, Election, Settings, Trouble};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::KubeArguments;
+use crate::reload::Follow;
 use crate::server::{self, Server};
 
 /// What runs, and what is wrong with what was asked for.
@@ -41,9 +42,12 @@ async fn serve(arguments: &KubeArguments) -> Result<(), Box<dyn std::error::Erro
     let client = sealgate_kube::connect().await?;
     let mut cluster = Cluster::start(client, settings(arguments));
     // Without a route yet: the first one needs no restart.
-    let server = Server::start(&arguments.process, &Outcome::default())?;
+    let mut server = Server::start(&arguments.process, &Outcome::default())?;
     server.open_admin(arguments.process.admin).await?;
     let options = options(arguments);
+    let keys: Vec<_> = server.key_file().into_iter().collect();
+    let mut follow = Follow::start(&keys);
+    let mut memory = Memory::default();
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut running: Option<Running> = None;
@@ -58,6 +62,11 @@ async fn serve(arguments: &KubeArguments) -> Result<(), Box<dyn std::error::Erro
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             () = change => {}
+            () = follow.changed() => {
+                server.reload_keys();
+                follow.watch(&keys);
+                continue;
+            }
             () = tokio::time::sleep(LOOK), if running.is_some() => {
                 if let Some(running) = &mut running {
                     look_at_identities(&mut cluster, &server, running);
@@ -66,8 +75,8 @@ async fn serve(arguments: &KubeArguments) -> Result<(), Box<dyn std::error::Erro
             }
         }
         let first = running.is_none();
-        let next =
-            reload(&mut cluster, &options, &server, running.take().unwrap_or_default()).await;
+        let last = running.take().unwrap_or_default();
+        let next = reload(&mut cluster, &options, &mut memory, &server, last).await;
         if first {
             server.ready(next.outcome.resolved.routes.len());
         }
@@ -88,11 +97,12 @@ async fn serve(arguments: &KubeArguments) -> Result<(), Box<dyn std::error::Erro
 async fn reload(
     cluster: &mut Cluster,
     options: &Options,
+    memory: &mut Memory,
     server: &Server,
     running: Running,
 ) -> Running {
-    let mut outcome = sealgate_config::load(&cluster.sources(), options);
-    cluster.settle(&running.outcome.resolved, &mut outcome);
+    let mut outcome = sealgate_config::reload(&cluster.sources(), options, memory);
+    cluster.place(&mut outcome.resolved);
     if outcome.findings != running.outcome.findings {
         let known: HashSet<_> = running.outcome.findings.iter().map(Finding::to_string).collect();
         let new = outcome.findings.iter().filter(|finding| !known.contains(&finding.to_string()));
@@ -169,6 +179,8 @@ fn settings(arguments: &KubeArguments) -> Settings {
         controller: arguments.controller_name.clone(),
         namespaces: arguments.namespace.clone(),
         election: (!arguments.no_status).then(election),
+        addresses: arguments.address.clone(),
+        service: arguments.service.clone(),
     }
 }
 
@@ -185,6 +197,7 @@ fn options(arguments: &KubeArguments) -> Options {
         legacy_sse: arguments.legacy_sse,
         // An object of the cluster must not read the variables of this process.
         environment: Arc::new(|_| None),
+        references_take_effect: true,
         ..Options::default()
     }
 }

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{Facts, Reference};
+use super::{Facts, Reference, reached_at};
 use crate::kind::Kind;
 
 #[test]
@@ -71,4 +71,21 @@ fn odd_objects_are_read_as_far_as_they_go() {
     for object in [json!(null), json!({ "spec": [1] }), json!({ "spec": { "backendRefs": "x" } })] {
         assert_eq!(Facts::of(Kind::McpRoute, "default", &object), Facts::default());
     }
+}
+
+#[test]
+fn a_service_is_reached_at_its_balancer_where_it_has_one() {
+    let values = |spec, status| -> Vec<_> {
+        reached_at(&spec, Some(&status)).into_iter().map(|it| (it.kind, it.value)).collect()
+    };
+    let inside = json!({ "type": "ClusterIP", "clusterIPs": ["10.0.0.1", "fd00::1"] });
+    let balanced = json!({ "type": "LoadBalancer", "clusterIPs": ["10.0.0.1"] });
+    let ingress = json!({ "loadBalancer": { "ingress": [
+        { "ip": "192.0.2.1" }, { "hostname": "edge.example.com" }] } });
+    let ip = |text: &str| ("IPAddress", text.to_owned());
+    assert_eq!(values(inside, json!({})), [ip("10.0.0.1"), ip("fd00::1")]);
+    assert_eq!(values(json!({ "clusterIPs": ["None"] }), json!({})), []);
+    assert_eq!(values(balanced.clone(), json!({ "loadBalancer": {} })), []);
+    let hostname = ("Hostname", "edge.example.com".to_owned());
+    assert_eq!(values(balanced, ingress), [ip("192.0.2.1"), hostname]);
 }

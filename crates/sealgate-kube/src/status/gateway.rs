@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 
 use super::condition::{Condition, Stamp, list};
 use super::{REFERENCE, Report};
-use crate::facts::ListenerFacts;
+use crate::facts::{Address, ListenerFacts};
 use crate::object::{Key, Object};
 
 /// The status of a Gateway.
 pub(super) fn status(
     report: &Report,
+    addresses: Option<Vec<Address>>,
     key: &Key,
     object: &Object,
     stamp: &Stamp,
@@ -36,7 +37,7 @@ pub(super) fn status(
             let count = attached.get(&(key.clone(), listener.name.clone()));
             json!({
                 "name": listener.name,
-                "supportedKinds": [{ "group": "aigateway.envoyproxy.io", "kind": "MCPRoute" }],
+                "supportedKinds": supported_kinds(listener),
                 "attachedRoutes": count.copied().unwrap_or_default(),
                 "conditions": list(&conditions, object.generation, old, stamp),
             })
@@ -56,17 +57,41 @@ pub(super) fn status(
     } else {
         Condition::holds("Accepted", "Accepted", "the gateway is accepted")
     };
-    let programmed = if own.is_empty() {
+    let nowhere = addresses.as_ref().is_some_and(Vec::is_empty);
+    let programmed = if own.is_empty() && nowhere {
+        let message = "the Service of the gateway has no address yet".to_owned();
+        Condition::fails("Programmed", "AddressNotAssigned", message)
+    } else if own.is_empty() {
         Condition::holds("Programmed", "Programmed", "listeners open with their first route")
     } else {
         let message = report.tell_all(own.iter().copied());
         Condition::fails("Programmed", "Invalid", message)
     };
     let conditions = [accepted, programmed];
-    json!({
+    let mut status = json!({
         "conditions": list(&conditions, object.generation, &old["conditions"], stamp),
         "listeners": listeners,
-    })
+    });
+    // What nobody told us is left to whoever knows it.
+    if let Some(addresses) = addresses {
+        status["addresses"] = addresses
+            .iter()
+            .map(|address| json!({ "type": address.kind, "value": address.value }))
+            .collect();
+    }
+    status
+}
+
+/// The kinds of `allowedRoutes.kinds` that are served here.
+fn supported_kinds(listener: &ListenerFacts) -> Value {
+    let served = listener.kinds.is_empty() || listener.kinds.iter().any(serves);
+    let own = json!({ "group": "aigateway.envoyproxy.io", "kind": "MCPRoute" });
+    served.then_some(own).into_iter().collect()
+}
+
+/// Whether MCPRoutes are of this kind; as in the configuration.
+fn serves((_, kind): &(String, String)) -> bool {
+    matches!(kind.as_str(), "MCPRoute" | "HTTPRoute")
 }
 
 /// The status of a GatewayClass; conditions of types that are not ours stay.
@@ -104,6 +129,10 @@ fn listener_conditions(
         Condition::holds("Accepted", "Accepted", "the listener is accepted")
     };
     let resolved = match references.first() {
+        None if !listener.kinds.iter().all(serves) => {
+            let message = "allowedRoutes.kinds names kinds that are not served".to_owned();
+            Condition::fails("ResolvedRefs", "InvalidRouteKinds", message)
+        }
         None => Condition::holds("ResolvedRefs", "ResolvedRefs", "every reference is resolved"),
         Some(first) => {
             let reason = match first.code {
@@ -114,7 +143,10 @@ fn listener_conditions(
             Condition::fails("ResolvedRefs", reason, message)
         }
     };
-    let programmed = match accepted.holds && resolved.holds {
+    // A certificate that a bad edit broke is still there as it was.
+    let there = listener.kinds.is_empty() || listener.kinds.iter().any(serves);
+    let there = there && references.iter().all(|finding| finding.kept);
+    let programmed = match accepted.holds && there {
         true => Condition::holds("Programmed", "Programmed", "the listener serves its routes"),
         false => Condition::fails("Programmed", "Invalid", "the listener is not served".to_owned()),
     };

@@ -132,10 +132,11 @@ fn shared(report: &Report, errors: &Errors<'_>, served: bool, all: bool) -> Vec<
     } else {
         Condition::fails("Programmed", "Invalid", report.tell_all(errors.all()))
     });
-    if served && !errors.values.is_empty() {
+    let kept = errors.all().any(|finding| finding.kept);
+    if served && (kept || !errors.values.is_empty()) {
         // The Gateway API wants the message to begin with what was done.
-        let done = if all { "Fall Back" } else { "Dropped Rule" };
-        let values = report.tell_all(errors.values.iter().copied());
+        let done = if kept { "Fall Back" } else { "Dropped Rule" };
+        let values = report.tell_all(errors.all().filter(|it| it.kept || !is_reference(it)));
         conditions.push(Condition::holds(
             "PartiallyInvalid",
             "UnsupportedValue",
@@ -143,6 +144,10 @@ fn shared(report: &Report, errors: &Errors<'_>, served: bool, all: bool) -> Vec<
         ));
     }
     conditions
+}
+
+fn is_reference(finding: &Finding) -> bool {
+    REFERENCE.contains(&finding.code)
 }
 
 /// What is said of backends whose credentials cannot be fetched.
@@ -161,9 +166,9 @@ fn unresolved(finding: &Finding) -> &'static str {
     match finding.code {
         "no-reference-grant" => "RefNotPermitted",
         "backend-kind" => "InvalidKind",
+        "invalid-reference" => "InvalidReference",
         _ if field.contains("secretRef") => "SecretNotFound",
         _ if field.contains("identityRef") => "IdentityNotFound",
-        "invalid-reference" => "InvalidReference",
         _ => "BackendNotFound",
     }
 }
@@ -219,7 +224,7 @@ impl<'a> Errors<'a> {
             let field = finding.place.as_ref().map_or("", |place| place.field.as_str());
             if field.starts_with("spec.parentRefs[") {
                 errors.parents.push(finding);
-            } else if REFERENCE.contains(&finding.code) {
+            } else if is_reference(finding) {
                 errors.references.push(finding);
             } else {
                 errors.values.push(finding);
