@@ -53,6 +53,7 @@ fn described(wish: &Value) -> IdentitySpec {
     let source = match wish["source"].as_str() {
         Some("profile") => Source::Profile(profile),
         Some("text") => Source::CredentialsText {
+            origin: "credentials text".to_owned(),
             text: Secret::new(wish["text"].as_str().unwrap_or_default()),
             profile,
         },

@@ -122,6 +122,7 @@ async fn roles_of_a_credentials_text_are_assumed() {
                 region = ap-south-1\n[base]\naws_access_key_id = AKIDTEXT\n\
                 aws_secret_access_key = s\n";
     let mut spec = IdentitySpec::new(Source::CredentialsText {
+        origin: "text".into(),
         text: Secret::new(text),
         profile: "default".into(),
     });

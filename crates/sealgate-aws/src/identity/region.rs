@@ -14,7 +14,10 @@ pub(super) async fn region(spec: &IdentitySpec, told: Option<String>) -> Option<
     if let Source::Profile(name) = &spec.source {
         profile = profile.profile_name(name);
     }
-    RegionProviderChain::first_try(spec.sts_region.clone().or(told).map(Region::new))
+    // A region set (SigV4a) says where signatures hold, not where an STS is.
+    let named = |region: &String| !region.contains(['*', ',']);
+    let configured = spec.sts_region.clone().filter(named).or(told.filter(named));
+    RegionProviderChain::first_try(configured.map(Region::new))
         .or_else(EnvironmentVariableRegionProvider::new())
         .or_else(profile.build())
         .or_else(Region::new("us-east-1"))

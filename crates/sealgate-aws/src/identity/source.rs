@@ -20,7 +20,7 @@ pub(super) async fn provide(spec: &IdentitySpec) -> Result<Provided, IdentityErr
         Source::Static(credentials) => {
             Provided { credentials: credentials.clone(), by: "static keys".to_owned() }
         }
-        Source::CredentialsText { text, profile } => {
+        Source::CredentialsText { origin, text, profile } => {
             let found = text::read(text, profile)?;
             let mut credentials = found.credentials;
             if !found.roles.is_empty() {
@@ -29,7 +29,7 @@ pub(super) async fn provide(spec: &IdentitySpec) -> Result<Provided, IdentityErr
                     credentials = sts.assume(&credentials, role).await?;
                 }
             }
-            Provided { credentials, by: "credentials text".to_owned() }
+            Provided { credentials, by: origin.clone() }
         }
         Source::Oidc { client, role } => {
             let token = client.token().await?;

@@ -37,6 +37,8 @@ pub enum Source {
     /// A text in the format of the shared credentials file. It reaches nothing outside of itself:
     /// static keys, and roles over profiles of the same text.
     CredentialsText {
+        /// What the text is called, to tell it from others: the Secret that it comes from.
+        origin: String,
         /// The text.
         text: Secret,
         /// The profile to take.
@@ -132,8 +134,8 @@ impl fmt::Display for Source {
         match self {
             Self::DefaultChain => formatter.write_str("default chain"),
             Self::Profile(name) => write!(formatter, "profile {name}"),
-            Self::CredentialsText { profile, .. } => {
-                write!(formatter, "credentials text, profile {profile}")
+            Self::CredentialsText { origin, profile, .. } => {
+                write!(formatter, "{origin}, profile {profile}")
             }
             Self::Oidc { client, role } => write!(
                 formatter,

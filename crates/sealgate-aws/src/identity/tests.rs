@@ -74,6 +74,7 @@ fn who_is_refused_again_is_served_by_generation_and_not_by_time() {
 fn equal_descriptions_share_one_identity() {
     let text = |text: &str| {
         IdentitySpec::new(Source::CredentialsText {
+            origin: "text".into(),
             text: Secret::new(text),
             profile: "default".into(),
         })

@@ -133,7 +133,7 @@ impl CredentialsFile {
 
 /// Limits are those of `sts:AssumeRole`.
 pub(crate) fn assume_role(field: &Field<'_>) -> Option<AssumeRole> {
-    const FIELDS: [&str; 8] = [
+    const FIELDS: [&str; 9] = [
         "roleArn",
         "externalId",
         "sessionName",
@@ -141,6 +141,7 @@ pub(crate) fn assume_role(field: &Field<'_>) -> Option<AssumeRole> {
         "policy",
         "policyArns",
         "tags",
+        "transitiveTagKeys",
         "sourceIdentity",
     ];
     let object = field.exact_object(&FIELDS)?;
@@ -180,6 +181,9 @@ pub(crate) fn assume_role(field: &Field<'_>) -> Option<AssumeRole> {
         if role.duration.is_some_and(|time| !(900..=43_200).contains(&time.as_secs())) {
             field.at.invalid("out-of-range", "Invalid value: must be between 15m and 12h");
         }
+    }
+    if let Some(keys) = object.get("transitiveTagKeys") {
+        role.transitive_tags = keys.strings(50, &Shape::length(1, 128));
     }
     if let Some(tags) = object.get("tags").and_then(|field| field.open_object()) {
         for (key, value) in tags.fields() {

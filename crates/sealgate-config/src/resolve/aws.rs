@@ -156,15 +156,17 @@ fn scope(
         at.say(Severity::Error, "aws-never-signed", message, Some("remove them".to_owned()));
         return None;
     }
+    let set: Vec<&str> = region.split(',').collect();
+    let covers = |other: &str| set.iter().any(|one| *one == other || *one == "*");
     if let Some(other) = told.as_ref().and_then(|told| told.region.as_deref())
-        && other != region
+        && !covers(other)
     {
         let message = format!(
             "region {region:?} contradicts host {host:?}, which is in {other:?}; signing for \
              {region:?}"
         );
         region_at.warning("aws-region-contradiction", message);
-    } else if !endpoint::is_region(region) {
+    } else if !set.iter().all(|one| *one == "*" || endpoint::is_region(one)) {
         region_at.warning("aws-region", format!("{region:?} does not look like an AWS region"));
     }
     let told = told.map(|told| told.service);
@@ -283,7 +285,8 @@ fn credentials_text(
         Ok(text) => match profile_problem(&text, &file.profile) {
             None => {
                 let profile = file.profile.clone();
-                return Some(Source::CredentialsText { text, profile });
+                let origin = format!("Secret {namespace}/{name}");
+                return Some(Source::CredentialsText { origin, text, profile });
             }
             Some(problem) => {
                 context.store.blame(from, reference, "credentials", "aws-credentials", &problem);

@@ -158,7 +158,7 @@ fn sign(context: &Context<'_>, url: &Url, settings: &AwsSettings, at: &At) -> Op
     let told = endpoint::infer(host);
     if let (Some(set), Some(other)) =
         (&settings.region, told.as_ref().and_then(|told| told.region.as_ref()))
-        && set != other
+        && !set.split(',').any(|one| one == other || one == "*")
     {
         let message = format!(
             "region {set:?} contradicts host {host:?}, which is in {other:?}; signing for {set:?}"

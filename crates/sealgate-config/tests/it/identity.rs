@@ -161,6 +161,58 @@ fn what_reaches_out_of_a_credentials_file_is_a_finding() {
 }
 
 #[test]
+fn roles_stand_on_each_other() {
+    let policy = "---
+apiVersion: aigateway.envoyproxy.io/v1beta1
+kind: BackendSecurityPolicy
+metadata: { name: base }
+spec:
+  type: AWSCredentials
+  awsCredentials:
+    region: eu-west-1
+    assumeRole:
+      roleArn: arn:aws:iam::111111111111:role/hub
+      tags: { team: a, stage: b }
+      transitiveTagKeys: [team]
+";
+    let fields = "      securityPolicy: { awsCredentials: { region: '*', identityRef: { name: base }, \
+                  assumeRole: { roleArn: 'arn:aws:iam::222222222222:role/spoke' } } }";
+    let text = route(fields, "") + &backend("aws-mcp.us-east-1.api.aws", 443) + policy;
+    let outcome = load_text(&text);
+    assert_eq!(outcome.findings, [], "a region set contradicts no host");
+    let Credential::Aws { identity, region, .. } = &only_backend(&outcome).credential else {
+        panic!()
+    };
+    assert_eq!(region, "*");
+    let roles: Vec<_> = identity.roles.iter().map(|role| role.role_arn.as_str()).collect();
+    assert_eq!(
+        roles,
+        ["arn:aws:iam::111111111111:role/hub", "arn:aws:iam::222222222222:role/spoke"]
+    );
+    assert_eq!(identity.roles[0].transitive_tags, ["team"]);
+    assert_eq!(identity.sts_region.as_deref(), Some("eu-west-1"));
+}
+
+#[test]
+fn two_files_of_credentials_have_names_of_their_own() {
+    let reference = |name: &str| {
+        let aws = "awsCredentials: { region: us-east-1, credentialsFile: { secretRef: { name: ";
+        route(&format!("      securityPolicy: {{ {aws}{name} }} }} }} }}"), "")
+    };
+    let keys = |name: &str| {
+        secret(name, "credentials", "[default]\naws_access_key_id=A\naws_secret_access_key=B")
+    };
+    let described = |name: &str| {
+        let host = backend("aws-mcp.us-east-1.api.aws", 443);
+        let outcome = load_text(&(reference(name) + &host + &keys(name)));
+        let Credential::Aws { identity, .. } = &only_backend(&outcome).credential else { panic!() };
+        identity.to_string()
+    };
+    assert_eq!(described("one"), "Secret default/one, profile default");
+    assert_eq!(described("two"), "Secret default/two, profile default");
+}
+
+#[test]
 fn more_headers_may_be_signed_unless_they_change_on_the_way() {
     let load = |names: &str| {
         let aws = format!("awsCredentials: {{ region: us-east-1, signedHeaders: [{names}] }}");

@@ -77,6 +77,9 @@ pub struct AssumeRole {
     /// Tags of the session.
     #[schemars(extend("maxProperties" = 50))]
     pub tags: Option<BTreeMap<String, TagValue>>,
+    /// The keys of those tags that pass on to the next role.
+    #[schemars(length(max = 50), inner(length(min = 1, max = 128)))]
+    pub transitive_tag_keys: Option<Vec<String>>,
     /// Who is behind the session, as the role's trust policy may ask.
     #[schemars(length(min = 2, max = 64), regex(pattern = r"^[\w+=,.@-]*$"))]
     pub source_identity: Option<String>,

@@ -1,5 +1,6 @@
 //! Enters: what belongs to no route. Leaves: its counters and gauges.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
@@ -78,7 +79,7 @@ impl ProcessMetrics {
 
     pub(super) fn identity_facts(&self) -> Vec<IdentityFacts> {
         let source = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
-        source.as_ref().map(|source| source()).unwrap_or_default()
+        united(source.as_ref().map(|source| source()).unwrap_or_default())
     }
 }
 
@@ -86,6 +87,27 @@ impl std::fmt::Debug for ProcessMetrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("ProcessMetrics")
     }
+}
+
+/// One of each name. Two identities of one name live side by side while a Secret is exchanged, and
+/// a sample must not be told twice: counts are added, and the end that comes first is told.
+fn united(all: Vec<IdentityFacts>) -> Vec<IdentityFacts> {
+    let mut by_name: BTreeMap<String, IdentityFacts> = BTreeMap::new();
+    for facts in all {
+        let Some(known) = by_name.get_mut(&facts.name) else {
+            by_name.insert(facts.name.clone(), facts);
+            continue;
+        };
+        known.refreshes += facts.refreshes;
+        known.expires_at = known.expires_at.into_iter().chain(facts.expires_at).min();
+        for (kind, count) in facts.failures {
+            match known.failures.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, total)) => *total += count,
+                None => known.failures.push((kind, count)),
+            }
+        }
+    }
+    by_name.into_values().collect()
 }
 
 // === impl ReloadResult ===

@@ -121,6 +121,32 @@ fn signatures_errors_reloads_and_identities_have_their_families() {
 }
 
 #[test]
+fn identities_of_one_name_are_told_as_one() {
+    let metrics = Metrics::new();
+    metrics.process().identities(|| {
+        let one = |end, refreshes| IdentityFacts {
+            name: "x".to_owned(),
+            expires_at: Some(UNIX_EPOCH + Duration::from_secs(end)),
+            refreshes,
+            failures: vec![("credentials_refused", 1)],
+        };
+        vec![one(1_800_000_000, 4), one(1_700_000_000, 2)]
+    });
+    let text = metrics.render();
+    let samples: Vec<_> = text.lines().filter(|line| line.contains("identity=\"x\"")).collect();
+    let count = samples.len();
+    assert!(
+        samples.contains(&"sealgate_identity_expiry_timestamp_seconds{identity=\"x\"} 1700000000")
+    );
+    assert!(samples.contains(&"sealgate_identity_refreshes_total{identity=\"x\",result=\"ok\"} 6"));
+    let kind = "kind=\"credentials_refused\"";
+    assert!(
+        samples.contains(&&*format!("sealgate_identity_failures_total{{identity=\"x\",{kind}}} 2"))
+    );
+    assert_eq!(count, 5, "{samples:#?}");
+}
+
+#[test]
 fn the_text_is_well_formed() {
     let metrics = Metrics::new();
     let route = metrics.route("a \"quoted\"\nname\\");
