@@ -162,6 +162,12 @@ def test_completion_and_log_level_reach_the_server(real):
     assert front.refused == []
 
 
+def test_an_unknown_method_is_called_so(running):
+    with pytest.raises(RpcError) as raised:
+        running.opened().request("tools/unheard_of", {})
+    assert raised.value.code == -32601
+
+
 def test_a_listed_tool_keeps_everything_but_its_name(running, endpoint):
     odd = {"name": "odd", "title": "T", "icons": [{"src": "x"}], "inputSchema": {"type": "object"},
            "annotations": {"readOnlyHint": True}, "_meta": {"a": 1}, "unknown": [1.50]}

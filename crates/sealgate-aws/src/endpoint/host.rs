@@ -15,7 +15,7 @@ pub(super) enum Family {
     Hosted,
 }
 
-const SUFFIXES: [(&str, Family, Partition); 14] = [
+const SUFFIXES: [(&str, Family, Partition); 17] = [
     ("amazonaws.com", Family::Classic, Partition::Aws),
     ("api.aws", Family::DualStack, Partition::Aws),
     ("on.aws", Family::Hosted, Partition::Aws),
@@ -30,6 +30,9 @@ const SUFFIXES: [(&str, Family, Partition); 14] = [
     ("cloud.adc-e.uk", Family::Classic, Partition::Isolated),
     ("csp.hci.ic.gov", Family::Classic, Partition::Isolated),
     ("api.aws.ic.gov", Family::DualStack, Partition::Isolated),
+    ("api.aws.scloud", Family::DualStack, Partition::Isolated),
+    ("api.cloud-aws.adc-e.uk", Family::DualStack, Partition::Isolated),
+    ("api.aws.hci.ic.gov", Family::DualStack, Partition::Isolated),
 ];
 
 /// Whether the name belongs to AWS by its DNS suffix.

@@ -48,6 +48,8 @@ const TABLE: &[(&str, &str, &str, Partition, Pattern)] = &[
     ("bedrock-runtime-fips.us-east-1.amazonaws.com", "bedrock", "us-east-1", Partition::Aws, Pattern::Regional),
     ("sts.amazonaws.com", "sts", "us-east-1", Partition::Aws, Pattern::Global),
     ("bucket.name.s3.us-east-1.amazonaws.com", "s3", "us-east-1", Partition::Aws, Pattern::S3),
+    ("lambda.us-isob-east-1.api.aws.scloud", "lambda", "us-isob-east-1", Partition::Isolated, Pattern::DualStack),
+    ("lambda.us-isof-south-1.api.aws.hci.ic.gov", "lambda", "us-isof-south-1", Partition::Isolated, Pattern::DualStack),
     ("lambda.us-iso-east-1.c2s.ic.gov", "lambda", "us-iso-east-1", Partition::Isolated, Pattern::Regional),
     ("knowledge-mcp.global.api.aws", "knowledge-mcp", "-", Partition::Aws, Pattern::Public),
 ];

@@ -71,15 +71,20 @@ fn unescaped(text: &str) -> String {
         .replace("&amp;", "&")
 }
 
-/// AWS repeats the canonical request where a signature is wrong, the session token with it.
+/// AWS repeats the canonical request where a signature is wrong; what in it lets others act (the
+/// session token, the id of an MCP session) is masked.
 pub(crate) fn without_tokens(message: String) -> String {
-    const MARK: &str = "x-amz-security-token";
+    const MARKS: [&str; 2] = ["x-amz-security-token", "mcp-session-id"];
+    MARKS.iter().fold(message, |message, mark| without_value(&message, mark))
+}
+
+fn without_value(message: &str, mark: &str) -> String {
     // Upper and lower case are as long, so that places in one are places in the other.
     let lower = message.to_ascii_lowercase();
     let mut out = String::with_capacity(message.len());
     let mut kept = 0;
-    for (at, _) in lower.match_indices(MARK) {
-        let value = at + MARK.len();
+    for (at, _) in lower.match_indices(mark) {
+        let value = at + mark.len();
         let separator = lower[value..].bytes().next();
         if value <= kept || !matches!(separator, Some(b':' | b'=')) {
             continue;

@@ -9,6 +9,9 @@ use super::RefusalKind;
 use super::answer::Answer;
 use super::http_date;
 
+/// No longer wait means anything; whoever asks for one must not make sums of times overflow.
+const LONGEST_WAIT: Duration = Duration::from_secs(7 * 86_400);
+
 pub(super) fn of(status: StatusCode, headers: &HeaderMap, answer: &Answer) -> RefusalKind {
     let code = answer.code.as_deref().unwrap_or_default();
     let code = code.strip_suffix("Exception").unwrap_or(code);
@@ -143,9 +146,14 @@ fn by_status(status: StatusCode, headers: &HeaderMap) -> RefusalKind {
     }
 }
 
+/// The wait that is asked for, within reason.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    asked(headers).map(|wait| wait.min(LONGEST_WAIT))
+}
+
 /// Seconds, or a date to hold against the answer's own; AWS also writes milliseconds under a name
 /// of its own.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+fn asked(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     if let Some(milliseconds) = text("x-amz-retry-after") {
         return milliseconds.parse().ok().map(Duration::from_millis);

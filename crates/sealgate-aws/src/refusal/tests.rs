@@ -97,6 +97,7 @@ fn the_wait_is_read_in_all_its_forms() {
     for (pairs, seconds) in [
         (&[("retry-after", "7")][..], 7),
         (&[("x-amz-retry-after", "1500")][..], 1),
+        (&[("retry-after", "18446744073709551615")][..], 7 * 86_400),
         (
             &[
                 ("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT"),
@@ -174,10 +175,11 @@ fn small_differences_and_slow_answers_teach_nothing() {
 fn the_token_that_aws_repeats_is_masked() {
     let body = "{\"__type\":\"SignatureDoesNotMatch\",\"message\":\"The Canonical String for this \
                 request should have been\\n'POST\\n/mcp\\n\\nhost:a\\nX-Amz-Security-Token:se/cr+et==\\n\
-                x-amz-date:1\\n\\nhost;x-amz-security-token\\nabc' and ?a=b&x-amz-security-token=other&c\"}";
+                x-amz-date:1\\nmcp-session-id:s3ss10n\\n\\nhost;mcp-session-id;x-amz-security-token\\nabc' and ?a=b&x-amz-security-token=other&c\"}";
     let message = refusal(403, &[], body).message.unwrap();
     assert!(!message.contains("se/cr+et") && !message.contains("other"), "{message}");
     assert!(message.contains("X-Amz-Security-Token:[redacted]\nx-amz-date:1\n"), "{message}");
     assert!(message.contains("x-amz-security-token=[redacted]&c"), "{message}");
-    assert!(message.contains("host;x-amz-security-token\nabc'"), "{message}");
+    assert!(message.contains("mcp-session-id:[redacted]\n\n"), "{message}");
+    assert!(message.contains("host;mcp-session-id;x-amz-security-token\nabc'"), "{message}");
 }

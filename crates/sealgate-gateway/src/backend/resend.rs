@@ -158,7 +158,9 @@ async fn send_to_one(
             return Ok(Sent::Read(head, bytes));
         }
         let attempt = Attempt { draft, sigv4, generation, signed_at };
-        if Box::pin(attempt.cured(&refusal, &head.headers, &mut cures)).await? {
+        let cure = Box::pin(attempt.cured(&refusal, &head.headers, &mut cures));
+        // A source that does not answer must not take more time than the request has.
+        if tokio::time::timeout(patience.spend(), cure).await.unwrap_or(Ok(false))? {
             backend.metrics.resent(refusal.code());
             continue;
         }

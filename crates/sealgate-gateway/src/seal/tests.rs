@@ -62,7 +62,11 @@ stringData:
 ";
 
 fn route() -> Arc<RoutePlan> {
-    let source = Source::Text { name: "test.yaml".to_owned(), text: RESOURCES.to_owned() };
+    route_of(RESOURCES)
+}
+
+fn route_of(resources: &str) -> Arc<RoutePlan> {
+    let source = Source::Text { name: "test.yaml".to_owned(), text: resources.to_owned() };
     let outcome = sealgate_config::load(&[source], &Options::default());
     let errors: Vec<_> = outcome.findings.iter().map(|finding| finding.render(false)).collect();
     assert!(!outcome.has_errors(), "{}", errors.join("\n"));
@@ -97,6 +101,15 @@ async fn every_verb_to_an_aws_backend_is_signed() {
         assert_eq!(header("x-amz-security-token"), Some("token"));
         assert!(request.headers()["authorization"].is_sensitive());
     }
+}
+
+#[tokio::test]
+async fn a_region_set_is_signed_for_with_the_asymmetric_algorithm() {
+    let route = route_of(&RESOURCES.replace("region: us-east-1", "region: '*'"));
+    let request = sealed(&Draft::get(&route.backends[0])).await;
+    let header = |name: &str| request.headers()[name].to_str().unwrap();
+    assert!(header("authorization").starts_with("AWS4-ECDSA-P256-SHA256 Credential=AKIDEXAMPLE/"));
+    assert_eq!(header("x-amz-region-set"), "*");
 }
 
 #[tokio::test]

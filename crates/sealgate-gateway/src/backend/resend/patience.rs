@@ -24,21 +24,34 @@ pub(super) struct Patience {
     within: Duration,
     give_up: Instant,
     tries: u32,
+    /// Whether something was waited for since the request was first sent.
+    counting: bool,
 }
 
 impl Patience {
     /// For a request whose answer has to begin `within` this time, waits included.
     pub(super) fn new(within: Duration) -> Self {
         let now = Instant::now();
-        Self { began: now, within, give_up: now + within.min(LONGEST), tries: 0 }
+        Self { began: now, within, give_up: now + within.min(LONGEST), tries: 0, counting: false }
     }
 
     /// What is left of the deadline.
     pub(super) fn left(&self) -> Duration {
-        if self.tries == 0 {
-            // To the letter, as it is told when it passes.
-            return self.within;
+        if self.counting {
+            return self.rest();
         }
+        // To the letter, as it is told when it passes.
+        self.within
+    }
+
+    /// What is left of the deadline for something else than the request itself, whose time counts
+    /// from now on.
+    pub(super) fn spend(&mut self) -> Duration {
+        self.counting = true;
+        self.rest()
+    }
+
+    fn rest(&self) -> Duration {
         self.within.saturating_sub(self.began.elapsed())
     }
 
@@ -50,6 +63,7 @@ impl Patience {
         }
         let step = FIRST.saturating_mul(1 << self.tries.min(8)).min(STEP);
         self.tries += 1;
+        self.counting = true;
         let wait = match asked {
             // Never sooner than asked, and not all at the same moment.
             Some(asked) => asked + step.mul_f64(chance()),
