@@ -7,6 +7,7 @@ mod modern_to_modern;
 mod parking;
 mod probing;
 mod rules;
+mod sizes;
 
 use backend::{Backend, Reply};
 use house::{Answer, House};
