@@ -41,15 +41,19 @@ impl Decoder {
 
     /// A whole data line of an event whose start went out. Short lines go out together.
     pub(super) fn data_piece(&mut self, value: Bytes) {
-        self.lines.push(b'\n');
         if value.len() < GATHER {
+            if self.lines.is_empty() {
+                self.lines.reserve(2 * GATHER);
+            }
+            self.lines.push(b'\n');
             self.lines.extend_from_slice(&value);
             if self.lines.len() < GATHER {
                 return;
             }
-        }
-        self.let_go();
-        if value.len() >= GATHER {
+            self.let_go();
+        } else {
+            self.lines.push(b'\n');
+            self.let_go();
             self.pieces.push_back(value);
         }
     }

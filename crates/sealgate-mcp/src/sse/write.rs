@@ -5,13 +5,16 @@ use bytes::Bytes;
 /// A comment that keeps idle connections open; readers skip it.
 pub const KEEP_ALIVE: &[u8] = b":\n\n";
 
+/// What a line of data begins with.
+const FIELD: &[u8] = b"data: ";
+
 /// Appends `data` as one event, of the default type `message`. Line ends in `data`, which in JSON
 /// stand only between tokens, become the ends of data lines. `id` must have no line end and no
 /// NUL; one that has is left out.
 pub fn write_event(out: &mut Vec<u8>, id: Option<&str>, data: &[u8]) {
     out.reserve(data.len() + id.map_or(0, str::len) + 16);
     write_id(out, id);
-    out.extend_from_slice(b"data: ");
+    out.extend_from_slice(FIELD);
     write_lines(out, data);
     out.extend_from_slice(b"\n\n");
 }
@@ -43,9 +46,11 @@ impl PieceWriter {
         if has_begun && memchr::memchr2(b'\r', b'\n', &data).is_none() {
             return data;
         }
-        let mut out = Vec::with_capacity(data.len() + 64);
+        // All at once: a vector that grows leaves one of each smaller size behind.
+        let ends = memchr::memchr2_iter(b'\r', b'\n', &data).count();
+        let mut out = Vec::with_capacity(data.len() + (ends + 1) * FIELD.len());
         if !has_begun {
-            out.extend_from_slice(b"data: ");
+            out.extend_from_slice(FIELD);
         }
         // The second half of a line end whose first half ended the piece before.
         let skipped = usize::from(after_return && data[0] == b'\n');
@@ -73,7 +78,8 @@ fn write_lines(out: &mut Vec<u8>, data: &[u8]) {
     let mut rest = data;
     while let Some(end) = memchr::memchr2(b'\r', b'\n', rest) {
         out.extend_from_slice(&rest[..end]);
-        out.extend_from_slice(b"\ndata: ");
+        out.push(b'\n');
+        out.extend_from_slice(FIELD);
         let is_pair = rest[end..].starts_with(b"\r\n");
         rest = &rest[end + 1 + usize::from(is_pair)..];
     }
