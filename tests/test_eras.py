@@ -1,14 +1,9 @@
 """Clients and servers of both eras on one endpoint: real servers, aggregated, each in its own era."""
 
-import json
-
 import pytest
 
 from kit import resources, servers
-from kit.http import exchange
-
-VERSION = "2026-07-28"
-PREFIX = "io.modelcontextprotocol/"
+from kit.modern_client import PREFIX, VERSION, ModernClient
 
 
 @pytest.fixture(scope="module")
@@ -34,46 +29,6 @@ def mixed(gateway, both, everything, tmp_path):
             resources.route("mixed", *references),
         )
     )
-
-
-class ModernClient:
-    """Says everything in each request, as the era wants it."""
-
-    def __init__(self, gateway, capabilities=None):
-        self.gateway, self.capabilities, self.last = gateway, capabilities or {}, 0
-
-    def request(self, method, **params):
-        self.last += 1
-        meta = {
-            f"{PREFIX}protocolVersion": VERSION,
-            f"{PREFIX}clientInfo": {"name": "test", "version": "1"},
-            f"{PREFIX}clientCapabilities": self.capabilities,
-        }
-        params = {**params, "_meta": {**meta, **params.get("_meta", {})}}
-        message = {"jsonrpc": "2.0", "id": self.last, "method": method, "params": params}
-        headers = {
-            "content-type": "application/json",
-            "accept": "application/json, text/event-stream",
-            "mcp-protocol-version": VERSION,
-            "mcp-method": method,
-        }
-        name = params.get("name") or params.get("uri")
-        if name:
-            headers["mcp-name"] = name
-        answer = exchange(self.gateway.authority, "POST", "/mcp", headers, json.dumps(message).encode())
-        return answer.status, last_message(answer.body)
-
-    def result(self, method, **params):
-        status, message = self.request(method, **params)
-        assert status == 200 and message["id"] == self.last, message
-        return message["result"]
-
-
-def last_message(body):
-    text = body.decode()
-    if text.startswith("{"):
-        return json.loads(text)
-    return json.loads([line for line in text.splitlines() if line.startswith("data: {")][-1][6:])
 
 
 def texts(result):

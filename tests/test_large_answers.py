@@ -1,6 +1,5 @@
 """A large answer streams through: the gateway never holds it whole, whatever form it comes in."""
 
-import functools
 import http.client
 import json
 import re
@@ -9,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from kit import resources
 from kit.events import EventStream, notification
+from kit.modern_client import PREFIX, ModernClient
 from kit.scripted import ScriptedServer
 from kit.sse_client import SseClient
 from kit.wire import answer
@@ -18,23 +19,11 @@ MEGABYTE = 1_000_000
 SIZE = 28 * MEGABYTE // 10
 ALLOWED = 1 * MEGABYTE
 PIECE = 50_000
-
-
-def measured(test):
-    """Runs a measurement up to three times: resident memory also moves for reasons of the allocator's own,
-    while an answer that is held shows every time."""
-
-    @functools.wraps(test)
-    def run(*args, **kwargs):
-        for left in (2, 1, 0):
-            try:
-                return test(*args, **kwargs)
-            except AssertionError:
-                if not left:
-                    raise
-
-    return run
-
+# Counted in ordinary pages: where the kernel hands out huge ones, each touch is 2 MiB.
+SMALL_PAGES = {"MIMALLOC_ALLOW_THP": "0"}
+# Each worker's allocator has pages of its own, so that the first request which a second one gets
+# would count as growth, whatever its size.
+ONE_WORKER = ["--workers", "1"]
 
 
 def message_of(asked, size):
@@ -73,7 +62,7 @@ def one_event(connection, data):
 
 
 def event_after_a_notification(connection, data):
-    stream = EventStream(connection).event(notification("notifications/message", data="first"), id="e0")
+    stream = EventStream(connection).event(notification("notifications/message", level="info", data="first"), id="e0")
     for piece in pieces(as_event(data)):
         stream.write(piece)
     stream.end()
@@ -118,10 +107,29 @@ def serving(ending, form):
     return server
 
 
+# The client's era and the backend's. A legacy client's answers from a modern backend are held: what is to
+# be taken out of them may stand anywhere.
+PAIRS = [("legacy", "legacy"), ("modern", "legacy"), ("modern", "modern")]
+
+
+@pytest.fixture(params=PAIRS, ids="-".join)
+def eras(request):
+    return request.param
+
+
 @pytest.fixture
-def running(gateway, serving):
-    # Counted in ordinary pages: where the kernel hands out huge ones, each touch is 2 MiB.
-    return gateway(f"http://{serving.authority}/mcp", env={"MIMALLOC_ALLOW_THP": "0"}, options=["--legacy-sse"])
+def running(gateway, serving, eras, tmp_path):
+    source = resources.write(
+        tmp_path / "route.yaml",
+        resources.backend("b", serving.port, annotations={"sealgate.dev/era": eras[1]}),
+        resources.route("r", resources.reference("b"), prefixMode="Never"),
+    )
+    return gateway(source, options=[*ONE_WORKER, "--legacy-sse"], env=SMALL_PAGES)
+
+
+@pytest.fixture
+def client(running, eras):
+    return running.opened() if eras[0] == "legacy" else ModernClient(running)
 
 
 def last_message(answer):
@@ -134,16 +142,22 @@ def last_message(answer):
 
 
 def call(client, size):
+    if isinstance(client, ModernClient):
+        logs = {f"{PREFIX}logLevel": "info"}
+        return client.ask("tools/call", id="big", name="echo", arguments={"size": size}, _meta=logs)
     body = {"jsonrpc": "2.0", "id": "big", "method": "tools/call", "params": {"name": "echo", "arguments": {"size": size}}}
     return client.post(body)
 
 
-@pytest.mark.parametrize("size", [SIZE, 10 * SIZE])
-@measured
-def test_a_large_result_is_never_held_whole(running, size, record_property):
-    client = running.opened()
-    for _ in range(3):
+def warm_up(client):
+    """What the code itself needs is not the answer's: answers that are no test of holding come first."""
+    for _ in range(20):
         call(client, 200_000).body
+
+
+@pytest.mark.parametrize("size", [SIZE, 10 * SIZE])
+def test_a_large_result_is_never_held_whole(running, client, eras, size, record_property):
+    warm_up(client)
     memory = Memory(running.process.pid)
     memory.begin()
     result = last_message(call(client, size))
@@ -151,40 +165,45 @@ def test_a_large_result_is_never_held_whole(running, size, record_property):
     record_property("peak_extra_bytes", grown)
     print(f"peak extra memory for {size} bytes: {grown} bytes")
     assert result["id"] == "big" and len(json.dumps(result)) > size * 0.9
+    assert result["result"].get("resultType") == ("complete" if eras == ("modern", "legacy") else None)
     assert grown < ALLOWED
 
 
-@measured
-def test_a_slow_client_holds_its_backend_back(running):
+def test_a_slow_client_holds_its_backend_back(running, client):
     """Nobody reads the answer for a while: it waits at the backend, not in the gateway."""
-    client = running.opened()
-    call(client, 200_000).body
+    warm_up(client)
     memory = Memory(running.process.pid)
     memory.begin()
     slow = call(client, 8 * SIZE)
-    assert client.call("echo", {"size": 10})["content"] == []
+    assert last_message(call(client, 10))["result"]["content"] == []
     grown = memory.growth()
     assert grown < ALLOWED
     assert last_message(slow)["id"] == "big"
 
 
-@measured
-def test_a_client_of_http_sse_that_does_not_read_holds_its_backend_back(running, ending):
-    client = ending(SseClient(running.authority))
-    client.post(client.initializing())
-    assert "result" in client.next()
-    assert client.post({"jsonrpc": "2.0", "method": "notifications/initialized"}).status == 202
-    other = running.opened()
-    call(other, 200_000).body
-    memory = Memory(running.process.pid)
-    memory.begin()
-    assert call(client, 8 * SIZE).status == 202
-    assert other.call("echo", {"size": 10})["content"] == []
-    grown = memory.growth()
-    assert grown < ALLOWED
+def until_big(client):
     while (message := client.next()).get("id") != "big":
         pass
-    assert len(json.dumps(message)) > 8 * SIZE * 0.9
+    return message
+
+
+@pytest.mark.parametrize("eras", [("legacy", "legacy")], ids="-".join, indirect=True)
+def test_a_client_of_http_sse_that_does_not_read_holds_its_backend_back(running, client, ending):
+    slow = ending(SseClient(running.authority))
+    slow.post(slow.initializing())
+    assert "result" in slow.next()
+    assert slow.post({"jsonrpc": "2.0", "method": "notifications/initialized"}).status == 202
+    for _ in range(20):
+        assert call(slow, 200_000).status == 202
+        until_big(slow)
+    warm_up(client)
+    memory = Memory(running.process.pid)
+    memory.begin()
+    assert call(slow, 8 * SIZE).status == 202
+    assert client.call("echo", {"size": 10})["content"] == []
+    grown = memory.growth()
+    assert grown < ALLOWED
+    assert len(json.dumps(until_big(slow))) > 8 * SIZE * 0.9
     assert memory.growth() < ALLOWED
 
 

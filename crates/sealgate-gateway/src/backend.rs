@@ -3,6 +3,7 @@
 
 mod alone;
 mod answer;
+mod asks;
 mod era;
 pub(crate) mod handshake;
 pub(crate) mod health;
@@ -18,14 +19,15 @@ mod to_legacy;
 mod to_modern;
 
 pub(crate) use answer::{Opened, collect, from_error_object};
+pub(crate) use asks::{Asks, Refusal};
 pub(crate) use era::{Eras, Memory, Spoken};
 pub(crate) use health::Health;
 pub(crate) use line::Lines;
 pub(crate) use own::Speaker;
-pub(crate) use pooled::{Cancelling, Lease, Listening, Pooled};
+pub(crate) use pooled::{Cancelling, Ear, Lease, Listening, Pooled};
 pub(crate) use reopen::{Reopen, Reopened};
 pub(crate) use schemas::{callable_tools, may_be_uncallable};
-pub(crate) use to_legacy::{FromLegacy, Refusal, across_eras};
+pub(crate) use to_legacy::{FromLegacy, across_eras};
 pub(crate) use to_modern::ToModern;
 
 use std::sync::Arc;

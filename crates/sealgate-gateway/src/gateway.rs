@@ -41,7 +41,7 @@ pub struct Gateway {
     pub(crate) limits: Limits,
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) reopened: Reopened,
-    pub(crate) pooled: Pooled,
+    pub(crate) pooled: Arc<Pooled>,
     pub(crate) bridged: Arc<Bridged>,
     pub(crate) parked: Parked,
     pub(crate) ended: Ended,
@@ -79,7 +79,7 @@ impl Gateway {
             limits,
             in_flight: Arc::default(),
             reopened: Reopened::default(),
-            pooled: Pooled::default(),
+            pooled: Arc::default(),
             bridged: Arc::default(),
             parked: Parked::default(),
             ended: Ended::default(),
@@ -131,6 +131,17 @@ impl Gateway {
     /// replica.
     pub fn drain(&self) {
         self.draining.send_replace(true);
+    }
+
+    /// Ends the sessions with backends that are held for modern clients and not in use.
+    pub async fn close_unused_sessions(&self) {
+        self.pooled.close_unused().await;
+    }
+
+    /// Ends all of them. Calls that wait for their clients are given up.
+    pub async fn close_sessions(&self) {
+        self.parked.clear();
+        self.pooled.close_all().await;
     }
 
     /// Waits for [`Gateway::drain`].

@@ -17,9 +17,11 @@ pub(crate) struct InFlight {
 struct Running {
     backend: usize,
     upstream_id: Arc<str>,
+    /// How often it was entered: a client that resumes enters its request again.
+    count: usize,
     /// Some clients use one id for several requests at once; a cancellation that could mean any
     /// of them means none.
-    count: usize,
+    is_ambiguous: bool,
 }
 
 /// Keeps a request in the table; dropping it takes the request out.
@@ -41,16 +43,24 @@ impl InFlight {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         requests
             .entry(key.clone())
-            .and_modify(|running| running.count += 1)
-            .or_insert_with(|| Running { backend, upstream_id: Arc::clone(upstream_id), count: 1 });
+            .and_modify(|running| {
+                running.count += 1;
+                running.is_ambiguous |= running.upstream_id != *upstream_id;
+            })
+            .or_insert_with(|| Running {
+                backend,
+                upstream_id: Arc::clone(upstream_id),
+                count: 1,
+                is_ambiguous: false,
+            });
         Entered { table: Arc::clone(self), key }
     }
 
-    /// The backend and upstream id of a request, if it runs and is the only one of its id.
+    /// The backend and upstream id of a request, if it runs and no other has its id.
     pub(crate) fn find(&self, session: u64, id: &str) -> Option<(usize, Arc<str>)> {
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         let running = requests.get(&(session, Arc::from(id)))?;
-        (running.count == 1).then(|| (running.backend, Arc::clone(&running.upstream_id)))
+        (!running.is_ambiguous).then(|| (running.backend, Arc::clone(&running.upstream_id)))
     }
 }
 
@@ -77,6 +87,18 @@ mod tests {
         assert_eq!(table.find(7, "1"), Some((2, "900".into())));
         assert_eq!(table.find(8, "1"), None);
         drop(entered);
+        assert_eq!(table.find(7, "1"), None);
+    }
+
+    #[test]
+    fn a_request_that_its_client_resumes_is_still_one() {
+        let table = Arc::new(InFlight::default());
+        let left = table.enter(7, &"1".into(), 2, &"900".into());
+        let resumed = table.enter(7, &"1".into(), 2, &"900".into());
+        assert_eq!(table.find(7, "1"), Some((2, "900".into())));
+        drop(left);
+        assert_eq!(table.find(7, "1"), Some((2, "900".into())));
+        drop(resumed);
         assert_eq!(table.find(7, "1"), None);
     }
 

@@ -20,6 +20,7 @@ pub mod upstream;
 mod alarms;
 mod changes;
 mod gateway;
+mod held;
 mod identities;
 mod in_flight;
 pub mod plan;

@@ -14,16 +14,17 @@ mod pump;
 mod reading;
 mod relay;
 pub(crate) mod request_id;
+mod telling;
 
 pub(crate) use bridge::Bridge;
 pub(crate) use conversation::{Conversation, Rules, Said};
-pub(crate) use events::{Translate, alive, event};
+pub(crate) use events::{Told, Translate, alive, event};
 pub(crate) use front::{Ending, Front, Voice};
 pub(crate) use hearing::Hearing;
 pub(crate) use marks::{Marks, Place};
-pub(crate) use parked::Parked;
+pub(crate) use parked::{Parked, Resumed};
 pub(crate) use pump::{EVENT_LIMIT, Mark, Pump};
-pub(crate) use reading::{Reading, Told};
+pub(crate) use reading::Reading;
 pub(crate) use relay::Relay;
 
 use std::pin::Pin;

@@ -21,6 +21,7 @@ use sealgate_gateway::observe::{Metrics, logs};
 use sealgate_gateway::upstream::{Pool, PoolLimits};
 use sealgate_gateway::{Gateway, Limits, Worker};
 use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout_at};
 
 use crate::cli::{LogFormat, ProcessArguments};
 use crate::keys::{self, Keys};
@@ -33,6 +34,8 @@ pub(crate) struct Server {
     pub(crate) metrics: Arc<Metrics>,
     keys: Option<Keys>,
     workers: Workers,
+    /// How long running requests have when it is to end.
+    drain: Duration,
     /// Writes the access log until it is dropped.
     writer: Writer,
 }
@@ -82,7 +85,8 @@ impl Server {
         let format = arguments.log_format.into();
         let writer = Writer::start(io::stdout(), format, metrics.process())?;
         let workers = workers(arguments, &gateway, &metrics, &writer)?;
-        Ok(Self { gateway, state, metrics, keys, workers, writer })
+        let drain = Duration::from_secs(arguments.drain);
+        Ok(Self { gateway, state, metrics, keys, workers, drain, writer })
     }
 
     /// Opens what the configuration listens on and closes what it no longer does; which ports
@@ -140,19 +144,23 @@ impl Server {
         tracing::info!(routes, "ready");
     }
 
-    /// Lets running requests end, then ends.
+    /// Lets running requests end and closes what is open with backends, then ends; all of it
+    /// within the time that is set.
     pub(crate) async fn drain(self) -> Result<(), Box<dyn std::error::Error>> {
         self.state.draining();
         tracing::info!("draining");
-        let Self { gateway, workers, writer, .. } = self;
+        let Self { gateway, workers, drain: limit, writer, .. } = self;
+        let until = Instant::now() + limit;
         gateway.drain();
         workers.stop();
-        let clean = tokio::task::spawn_blocking(move || {
+        let ended = tokio::task::spawn_blocking(move || {
             let clean = workers.join();
             drop(writer);
             clean
         });
-        if clean.await? { Ok(()) } else { Err("a worker ended by a panic".into()) }
+        let (clean, _) = tokio::join!(ended, timeout_at(until, gateway.close_unused_sessions()));
+        let _ = timeout_at(until, gateway.close_sessions()).await;
+        if clean? { Ok(()) } else { Err("a worker ended by a panic".into()) }
     }
 }
 

@@ -2,7 +2,6 @@
 //! call, or the client takes no event stream. Leaves: the answer to it, so that the backend does
 //! not wait for ever.
 
-use bytes::Bytes;
 use sealgate_mcp::code;
 use sealgate_mcp::envelope::{Envelope, Kind};
 use sealgate_mcp::method::Method;
@@ -16,20 +15,25 @@ impl Exchange {
         let Ok(message) = Envelope::parse_reply(data) else { return false };
         let (Kind::Request, Some(id)) = (message.kind(), message.id) else { return false };
         let answer = answer(id.get(), message.method.as_deref().unwrap_or_default());
+        self.tell_later(answer);
+        true
+    }
+
+    /// Sends an answer to a backend's request. Not waited for: the backend may read it only once
+    /// it has sent what follows.
+    pub(super) fn tell_later(&self, answer: String) {
         let exchange = self.clone();
-        // Not waited for: the backend may read it only once it has sent what follows.
         tokio::spawn(async move {
-            if let Err(error) = exchange.tell(answer).await {
+            if let Err(error) = exchange.tell(answer.into()).await {
                 let backend = &exchange.backend().name;
                 tracing::debug!(%backend, %error, "answer to a backend's request not delivered");
             }
         });
-        true
     }
 }
 
 /// `ping` is always answered (MCP, ping); everything else is for clients.
-fn answer(id: &str, method: &str) -> Bytes {
+fn answer(id: &str, method: &str) -> String {
     let outcome = if Method::parse(method) == Method::Ping {
         r#""result":{}"#.to_owned()
     } else {
@@ -40,7 +44,7 @@ fn answer(id: &str, method: &str) -> Bytes {
         let error = json!({ "code": code::METHOD_NOT_FOUND, "message": message });
         format!(r#""error":{error}"#)
     };
-    format!(r#"{{"jsonrpc":"2.0","id":{id},{outcome}}}"#).into()
+    format!(r#"{{"jsonrpc":"2.0","id":{id},{outcome}}}"#)
 }
 
 #[cfg(test)]
@@ -50,8 +54,7 @@ mod tests {
     #[test]
     fn a_ping_is_answered_and_everything_else_refused() {
         assert_eq!(answer("\"p\"", "ping"), r#"{"jsonrpc":"2.0","id":"p","result":{}}"#);
-        let refused: serde_json::Value =
-            serde_json::from_slice(&answer("7", "roots/list")).unwrap();
+        let refused: serde_json::Value = serde_json::from_str(&answer("7", "roots/list")).unwrap();
         assert_eq!(refused["id"], 7);
         assert_eq!(refused["error"]["code"], -32601);
     }

@@ -1,7 +1,7 @@
 //! Enters: a backend's HTTP response. Leaves: what it means in MCP: a message, a stream of
 //! messages, an acknowledgement, or a named failure.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
@@ -11,6 +11,7 @@ use sealgate_mcp::sse::Decoder;
 use super::resend::Sent;
 use super::{Exchange, sniff};
 use crate::fail::BackendError;
+use crate::held::hold;
 use crate::seal::SESSION_ID;
 use crate::upstream::Body;
 
@@ -119,26 +120,8 @@ pub(super) async fn collect_alone(
 }
 
 /// Reads a body whole, up to `limit` bytes.
-pub(super) async fn read(mut body: Body, limit: usize) -> Result<Bytes, BackendError> {
-    let mut first = Bytes::new();
-    let mut all = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame?;
-        let Ok(data) = frame.into_data() else { continue };
-        if first.len() + all.len() + data.len() > limit {
-            return Err(BackendError::TooLarge(limit));
-        }
-        if first.is_empty() && all.is_empty() {
-            first = data;
-            continue;
-        }
-        if all.is_empty() {
-            all.extend_from_slice(&first);
-            first = Bytes::new();
-        }
-        all.extend_from_slice(&data);
-    }
-    Ok(if all.is_empty() { first } else { all.freeze() })
+pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, BackendError> {
+    hold(Bytes::new(), body, limit).await.map_err(|unheld| BackendError::unheld(unheld, limit))
 }
 
 /// Whether the bytes are a JSON-RPC response.

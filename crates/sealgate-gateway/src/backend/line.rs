@@ -38,13 +38,14 @@ impl Exchange {
     /// # Errors
     /// [`BackendError::SessionLost`] if another process has it, or nobody any more.
     pub(super) fn line(&self) -> Result<Option<Arc<Line>>, BackendError> {
-        match self.session.as_deref() {
-            Some(id) if id.starts_with(PREFIX) => {
-                let line = self.backend().memory.lines.find(id);
-                line.map(Some).ok_or(BackendError::SessionLost)
-            }
-            _ => Ok(None),
-        }
+        let Some(id) = self.session.as_deref().filter(|_| self.is_line()) else { return Ok(None) };
+        let line = self.backend().memory.lines.find(id);
+        line.map(Some).ok_or(BackendError::SessionLost)
+    }
+
+    /// Whether the session is a line.
+    pub(super) fn is_line(&self) -> bool {
+        self.session.as_deref().is_some_and(|id| id.starts_with(PREFIX))
     }
 
     /// Opens a line, if the backend has one; the session that it is.
@@ -115,7 +116,7 @@ impl Exchange {
         let began = Instant::now();
         let id =
             Envelope::parse(&body).ok().and_then(|envelope| Some(envelope.id?.get().to_owned()));
-        let feed = line.expect(&id.unwrap_or_default());
+        let feed = line.await_answer(&id.unwrap_or_default());
         self.tell_on(line, body).await?;
         let deadlines = self.backend().deadlines;
         let body = Body::fed(feed, self.backend().origin.peer());

@@ -10,7 +10,7 @@ use sealgate_mcp::translate::{RequestMeta, add_request_meta};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::Exchange;
+use super::{Asks, Exchange};
 use crate::seal::Mirror;
 
 /// Who a modern backend is told is asking. Capabilities are mirrored: never more than the client
@@ -51,6 +51,11 @@ impl Speaker {
             info: Some(info.to_string().into()),
             log_level,
         }
+    }
+
+    /// Whether a server may ask it anything.
+    pub(crate) fn can_be_asked(&self) -> bool {
+        Asks::any(&self.capabilities)
     }
 
     /// The same as metadata of a request.

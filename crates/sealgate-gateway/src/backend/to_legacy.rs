@@ -15,6 +15,7 @@ use sealgate_mcp::splice::Splice;
 use sealgate_mcp::translate::{self, Towards};
 use serde_json::value::RawValue;
 
+use super::asks::{self, Asks, Refusal};
 use super::{Exchange, Speaker, callable_tools, may_be_uncallable};
 use crate::fail::Failure;
 use crate::reply::Said;
@@ -29,14 +30,6 @@ pub(crate) struct FromLegacy {
     log_level: Option<LogLevel>,
     /// As the client wrote it.
     progress_token: Option<Box<str>>,
-}
-
-/// What becomes of a question that a legacy backend asks in the middle of a call.
-pub(crate) struct Refusal {
-    /// For the backend.
-    pub(crate) answer: String,
-    /// For the client, where the call ends with it.
-    pub(crate) failure: Option<Failure>,
 }
 
 impl FromLegacy {
@@ -109,7 +102,8 @@ impl FromLegacy {
         }
     }
 
-    fn error(&self, error: &RawValue, client_id: &str) -> Option<Said> {
+    /// An error answer, in the words of the modern era.
+    pub(crate) fn error(&self, error: &RawValue, client_id: &str) -> Option<Said> {
         let method = Method::parse(&self.method);
         let error = RpcError::parse(error).ok()?;
         if error.code == code::LEGACY_URL_ELICITATION_REQUIRED {
@@ -164,59 +158,18 @@ impl FromLegacy {
 
     /// Whether the client can be asked this at the end of the call instead of in its middle.
     pub(crate) fn may_ask(&self, question: &str) -> bool {
-        let capability = match Method::parse(question) {
-            Method::SamplingCreateMessage => "sampling",
-            Method::ElicitationCreate => "elicitation",
-            Method::RootsList => "roots",
-            _ => return false,
-        };
         Method::parse(&self.method).allows_input_required()
-            && Object::parse(&self.capabilities).is_ok_and(|all| all.get(capability).is_some())
+            && Asks::of(question).is_some_and(|asks| asks.is_declared(&self.capabilities))
     }
 
     /// Answers a question that needs the client in the middle of a call: no modern client can be
     /// asked there.
     pub(crate) fn refuse(&self, id: &str, method: &str, backend: &str) -> Refusal {
-        let required = match Method::parse(method) {
-            Method::Ping => {
-                let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#);
-                return Refusal { answer, failure: None };
-            }
-            Method::SamplingCreateMessage => ("sampling", r#"{"sampling":{}}"#),
-            Method::ElicitationCreate => ("elicitation", r#"{"elicitation":{}}"#),
-            Method::RootsList => ("roots", r#"{"roots":{}}"#),
-            _ => {
-                let answer = refused(id, code::METHOD_NOT_FOUND, "Method not found");
-                return Refusal { answer, failure: None };
-            }
-        };
-        let declared =
-            Object::parse(&self.capabilities).is_ok_and(|all| all.get(required.0).is_some());
-        match declared {
-            false => Refusal {
-                answer: refused(id, code::METHOD_NOT_FOUND, "the client does not offer this"),
-                failure: Some(Failure::MissingCapability { required: required.1 }),
-            },
-            true => Refusal {
-                answer: refused(
-                    id,
-                    code::INTERNAL_ERROR,
-                    "the client speaks an era in which it cannot be asked during a call",
-                ),
-                failure: Some(Failure::NeedsSession {
-                    backend: backend.to_owned(),
-                    method: method.chars().take(100).collect(),
-                }),
-            },
-        }
+        asks::refuse(&self.capabilities, id, method, backend)
     }
 }
 
 const URLS: &str = r#"{"elicitation":{"url":{}}}"#;
-
-fn refused(id: &str, code: i64, message: &str) -> String {
-    format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":"{message}"}}}}"#)
-}
 
 fn rewritten(error: &RpcError<'_>, code: i64, client_id: &str) -> Said {
     let id: Option<&RawValue> = serde_json::from_str(client_id).ok();

@@ -8,6 +8,7 @@ use sealgate_aws::refusal::{Refusal, RefusalKind};
 use sealgate_aws::sign::SignError;
 use sealgate_mcp::code;
 
+use crate::held::Unheld;
 use crate::upstream::{BodyError, SendError};
 
 /// One backend's failure, named after the backend.
@@ -222,10 +223,27 @@ impl BackendError {
         Some(said)
     }
 
+    /// Of an answer that was to be held, in `limit` bytes.
+    pub(crate) fn unheld(unheld: Unheld<BodyError>, limit: usize) -> Self {
+        match unheld {
+            Unheld::TooLarge => Self::TooLarge(limit),
+            Unheld::Broken(error) => error.into(),
+        }
+    }
+
     /// Whether the backend could not be reached at all: what the circuit counts.
     pub(crate) fn is_unreachable(&self) -> bool {
         match self {
             Self::Send(error) => !error.sent(),
+            _ => false,
+        }
+    }
+
+    /// Whether the backend understood and said no, as it will to the same again.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::RpcError { .. } | Self::SessionLost => true,
+            Self::Status { status, .. } => status.is_client_error(),
             _ => false,
         }
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
+use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 
 use crate::alarms::Alarms;
 use crate::fail::Failure;
+use crate::held::{Unheld, hold};
 
 /// Reads a body whole. One frame, the usual case, is passed on without a copy.
 ///
@@ -23,27 +23,10 @@ pub(crate) async fn body(
     if incoming.size_hint().lower() > limit as u64 {
         return Err(Failure::BodyTooLarge(limit));
     }
-    let body = alarms.within(patience, collect(incoming, limit)).await;
-    body.unwrap_or(Err(Failure::BodySlow(patience.as_secs())))
-}
-
-async fn collect(mut incoming: Incoming, limit: usize) -> Result<Bytes, Failure> {
-    let mut first = Bytes::new();
-    let mut all = BytesMut::new();
-    while let Some(frame) = incoming.frame().await {
-        let Ok(data) = frame.map_err(|_| Failure::BodyBroken)?.into_data() else { continue };
-        if first.len() + all.len() + data.len() > limit {
-            return Err(Failure::BodyTooLarge(limit));
-        }
-        if first.is_empty() && all.is_empty() {
-            first = data;
-            continue;
-        }
-        if all.is_empty() {
-            all.extend_from_slice(&first);
-            first = Bytes::new();
-        }
-        all.extend_from_slice(&data);
+    match alarms.within(patience, hold(Bytes::new(), incoming, limit)).await {
+        Some(Ok(bytes)) => Ok(bytes),
+        Some(Err(Unheld::TooLarge)) => Err(Failure::BodyTooLarge(limit)),
+        Some(Err(Unheld::Broken(_))) => Err(Failure::BodyBroken),
+        None => Err(Failure::BodySlow(patience.as_secs())),
     }
-    Ok(if all.is_empty() { first } else { all.freeze() })
 }

@@ -10,9 +10,11 @@ use bytes::Bytes;
 use sealgate_mcp::code;
 use sealgate_mcp::envelope::{Envelope, Kind};
 use sealgate_mcp::input_required::{self, InputRequired, MAX_EMPTY_ROUNDS, MAX_ROUNDS, ResultType};
+use sealgate_mcp::reply::ReplyEditor;
 use sealgate_mcp::rpc_error::RpcError;
 use sealgate_mcp::version::Version;
 
+use super::hearing::Next;
 use super::{Ending, Hearing, Voice};
 use crate::backend::{Exchange, ToModern};
 use crate::fail::BackendError;
@@ -94,9 +96,14 @@ impl Bridge {
         id: &str,
         voice: &Voice,
     ) -> Result<Bytes, BackendError> {
-        let mut hearing = Hearing::of(exchange.open(body).await?).await?;
+        let mut hearing = Hearing::of(exchange.open(body).await?, exchange).await?;
+        // What the answer asks, and what of it a legacy client must not see, may stand anywhere.
+        let unchanged = || ReplyEditor::new(id).expecting(id);
         loop {
-            let message = hearing.next().await?;
+            let message = match hearing.next(unchanged).await? {
+                Next::Message(message) => message,
+                Next::Large(answer) => answer.rest().await?,
+            };
             let envelope = Envelope::parse_reply(&message)
                 .map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
             let is_ours =

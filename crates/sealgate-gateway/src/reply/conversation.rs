@@ -11,12 +11,14 @@ use sealgate_mcp::envelope::{Envelope, Kind, span};
 use sealgate_mcp::reply::{Misbehaved, ReplyEditor, Whole};
 use sealgate_mcp::rpc_error::RpcError;
 use sealgate_mcp::splice::Splice;
+use tokio::time::Instant;
 
 use super::edited::Edited;
+use super::hearing::Next;
 use super::parked::{Parked, Question, Resumed, Waiting};
 use super::{Ending, Hearing, Voice};
 use crate::backend::{
-    Cancelling, Exchange, FromLegacy, Lease, Refusal, callable_tools, may_be_uncallable,
+    Cancelling, Ear, Exchange, FromLegacy, Lease, Refusal, callable_tools, may_be_uncallable,
 };
 use crate::fail::{self, BackendError};
 use crate::gateway::Gateway;
@@ -37,8 +39,6 @@ pub(crate) struct Conversation {
     pub(crate) is_last: bool,
     /// What a parked call is bound to; `None` where calls are not parked.
     pub(crate) bind: Option<Box<[u8]>>,
-    /// The call that this one goes on with.
-    pub(crate) resumed: Option<Box<Resumed>>,
 }
 
 /// How the backend's words become the client's.
@@ -67,79 +67,106 @@ pub(crate) enum Said {
 }
 
 impl Conversation {
-    /// Sends the request and tells the answer.
-    pub(crate) async fn run(mut self, voice: Voice) -> Result<Ending, BackendError> {
-        if let Some(resumed) = self.resumed.take() {
+    /// Sends the request, or goes on with the call that it resumes, and tells the answer.
+    pub(crate) async fn run(
+        mut self,
+        resumed: Option<Box<Resumed>>,
+        voice: Voice,
+    ) -> Result<Ending, BackendError> {
+        if let Some(resumed) = resumed {
             return self.resume(*resumed, voice).await;
         }
-        let mut cancelling = None;
-        let opened = match &mut self.rules {
-            Rules::Same(exchange) => exchange.open(self.body.clone()).await,
+        let (mut cancelling, mut ear) = (None, Ear::default());
+        let hearing = match &mut self.rules {
+            Rules::Same(exchange) => match exchange.open(self.body.clone()).await {
+                Ok(opened) => Hearing::of(opened, exchange).await?,
+                Err(error) => return Err(self.unopened(error)),
+            },
             Rules::Across(lease, _) => {
-                let guard = cancelling.insert(lease.cancelling(&self.upstream_id));
-                let opened = lease.open(&self.gateway, self.body.clone()).await;
-                match opened {
-                    Ok(_) => guard.moved(lease),
-                    Err(_) => guard.answered(),
-                }
-                opened
+                lease.attend(self.bind.is_some()).await;
+                ear = lease.ear();
+                cancelling = Some(lease.cancelling(&self.upstream_id));
+                Hearing::opening(lease.exchange().clone(), self.body.clone())
             }
         };
-        let mut hearing = match opened {
-            Ok(opened) => Hearing::of(opened).await?,
-            Err(error) => {
-                if error.is_unreachable() {
-                    self.forget();
-                }
-                return Err(error);
-            }
-        };
-        // Tools are looked through: some of them a client must not see.
-        if !self.lists_tools
-            && matches!(hearing, Hearing::Large(..))
-            && let Hearing::Large(first, body) =
-                std::mem::replace(&mut hearing, Hearing::Whole(None))
-        {
-            let editor = self.editor();
-            if let Some(cancelling) = &mut cancelling {
-                // From here on the end of the connection tells the backend.
-                cancelling.answered();
-            }
-            return Ok(Ending::Streamed(Box::new(Edited::begin(editor, first, *body)?)));
+        self.hear(hearing, cancelling, ear, voice).await
+    }
+
+    /// What could not even be begun.
+    fn unopened(&self, error: BackendError) -> BackendError {
+        if error.is_unreachable() {
+            self.forget();
         }
-        self.hear(hearing, cancelling, voice).await
+        error
+    }
+
+    /// Sends the request once more, in another session than the lost one.
+    async fn again(&mut self, ear: &mut Ear) -> Result<(Hearing, Cancelling), BackendError> {
+        let Rules::Across(lease, _) = &mut self.rules else {
+            return Err(BackendError::SessionLost);
+        };
+        lease.renew(&self.gateway).await?;
+        lease.attend(self.bind.is_some()).await;
+        *ear = lease.ear();
+        let hearing = Hearing::opening(lease.exchange().clone(), self.body.clone());
+        Ok((hearing, lease.cancelling(&self.upstream_id)))
     }
 
     /// Goes on with a call that was parked.
     async fn resume(self, resumed: Resumed, voice: Voice) -> Result<Ending, BackendError> {
-        let Resumed { hearing, cancelling, questions, answers } = resumed;
+        let Resumed { hearing, cancelling, ear, questions, answers } = resumed;
         let (Some(answers), Rules::Across(lease, _)) = (answers, &self.rules) else {
             // Something is missing: it is asked again.
-            return self.park(hearing, cancelling, questions);
+            return self.park(hearing, cancelling, ear, questions);
         };
         for answer in answers {
             lease.exchange().tell(answer.into()).await?;
         }
-        self.hear(hearing, cancelling, voice).await
+        self.hear(hearing, cancelling, ear, voice).await
     }
 
     async fn hear(
-        self,
+        mut self,
         mut hearing: Hearing,
         mut cancelling: Option<Cancelling>,
+        mut ear: Ear,
         voice: Voice,
     ) -> Result<Ending, BackendError> {
         let mut questions: Vec<Question> = Vec::new();
+        let mut has_renewed = false;
         let ending = loop {
-            let next = match questions.is_empty() {
-                true => hearing.next().await,
-                // A backend that asks several things does so at once.
-                false => match tokio::time::timeout(TOGETHER, hearing.next()).await {
-                    Ok(next) => next,
-                    Err(_) => return self.park(hearing, cancelling, questions),
-                },
+            // A backend that asks several things does so at once.
+            let together = async {
+                match questions.is_empty() {
+                    true => std::future::pending().await,
+                    false => tokio::time::sleep(TOGETHER).await,
+                }
             };
-            let message = next?;
+            let is_opening = hearing.is_opening();
+            let next = tokio::select! {
+                biased;
+                next = hearing.next(|| self.passing()) => next,
+                question = ear.next() => Ok(Next::Message(question)),
+                () = together => return self.park(hearing, cancelling, ear, questions),
+            };
+            let message = match next {
+                Ok(Next::Message(message)) => message,
+                Ok(Next::Large(answer)) => break self.large(*answer).await?,
+                Err(error) if is_opening => {
+                    if let Some(cancelling) = cancelling.as_mut().filter(|_| !error.is_overdue()) {
+                        // It never ran, or it is over.
+                        cancelling.answered();
+                    }
+                    let is_lost = matches!(error, BackendError::SessionLost);
+                    if !is_lost || std::mem::replace(&mut has_renewed, true) {
+                        return Err(self.unopened(error));
+                    }
+                    let (again, guard) = self.again(&mut ear).await?;
+                    (hearing, cancelling) = (again, Some(guard));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             match self.read(&message)? {
                 Said::Answer(message, code) => break Ending::Message(message, code),
                 Said::Asked { method, .. } if self.may_park(&method) => {
@@ -164,6 +191,32 @@ impl Conversation {
         Ok(ending)
     }
 
+    /// A large answer streams; unless it is an error, or tools, which are looked through: some of
+    /// them a client must not see.
+    async fn large(&self, mut answer: Edited) -> Result<Ending, BackendError> {
+        let is_error = answer.is_error().await?;
+        if !is_error && !self.lists_tools {
+            return Ok(Ending::Streamed(Box::new(answer)));
+        }
+        let whole = answer.rest().await?;
+        let said = match &self.rules {
+            _ if self.lists_tools => Some(self.read(&whole)?),
+            Rules::Across(_, rules) => {
+                let envelope = Envelope::parse_reply(&whole).ok();
+                let error = envelope.and_then(|envelope| envelope.error);
+                error.and_then(|error| rules.error(error, &self.client_id))
+            }
+            Rules::Same(_) => None,
+        };
+        match said {
+            Some(Said::Answer(message, code)) => Ok(Ending::Message(message, code)),
+            _ => {
+                let code = self.code(&whole);
+                Ok(Ending::Message(whole, code))
+            }
+        }
+    }
+
     /// Whether a question of this kind lets the call wait for its client.
     fn may_park(&self, question: &str) -> bool {
         let Rules::Across(_, rules) = &self.rules else { return false };
@@ -175,10 +228,12 @@ impl Conversation {
         self,
         hearing: Hearing,
         cancelling: Option<Cancelling>,
+        ear: Ear,
         questions: Vec<Question>,
     ) -> Result<Ending, BackendError> {
         let gateway = Arc::clone(&self.gateway);
-        let waiting = Waiting { conversation: self, hearing, cancelling, questions };
+        let since = Instant::now();
+        let waiting = Waiting { conversation: self, hearing, cancelling, ear, questions, since };
         match Parked::park(&gateway, waiting) {
             Ok(message) => Ok(Ending::Message(message, None)),
             Err(_) => Err(BackendError::AsksTooMuch),
@@ -186,18 +241,32 @@ impl Conversation {
     }
 
     /// The same for who waits for the answer and nothing else, however large it is.
-    pub(crate) async fn held(self, voice: Voice) -> Result<Ending, BackendError> {
-        match self.run(voice).await? {
+    pub(crate) async fn held(
+        self,
+        resumed: Option<Box<Resumed>>,
+        voice: Voice,
+    ) -> Result<Ending, BackendError> {
+        match self.run(resumed, voice).await? {
             Ending::Streamed(edited) => Ok(Ending::Message(edited.rest().await?, None)),
             ending => Ok(ending),
         }
     }
 
+    /// Makes the client's answer of the backend's.
     fn editor(&self) -> ReplyEditor {
         let editor = ReplyEditor::new(&self.client_id).expecting(&self.upstream_id);
         match &self.rules {
             Rules::Same(_) => editor,
             Rules::Across(_, rules) => rules.complete(editor),
+        }
+    }
+
+    /// The same for a large one. Tools are read once more when they are all there, so that they
+    /// stay as they are until then.
+    fn passing(&self) -> ReplyEditor {
+        match self.lists_tools {
+            true => ReplyEditor::new(&self.upstream_id).expecting(&self.upstream_id),
+            false => self.editor(),
         }
     }
 
@@ -258,12 +327,15 @@ impl Conversation {
         !self.is_last && exchange.backend().era == EraSetting::Auto
     }
 
-    fn forget(&self) {
-        let exchange = match &self.rules {
+    fn exchange(&self) -> &Exchange {
+        match &self.rules {
             Rules::Same(exchange) => exchange,
             Rules::Across(lease, _) => lease.exchange(),
-        };
-        exchange.backend().memory.forget();
+        }
+    }
+
+    fn forget(&self) {
+        self.exchange().backend().memory.forget();
     }
 
     /// Answers a question of a legacy backend; where only the client could have, ends the call.

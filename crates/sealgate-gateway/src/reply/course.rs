@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
+use sealgate_mcp::reply::ReplyEditor;
 use tokio::time::Instant;
 
-use super::events::Translate;
 use super::marks::Marks;
 use super::pump::{Mark, Pump};
-use super::reading::{Reading, Told};
+use super::reading::{Heard, Reading};
 use crate::backend::Exchange;
 use crate::fail::BackendError;
 
@@ -20,11 +20,11 @@ const TRIES: u32 = 5;
 const RETRY: (u64, u64, u64) = (1000, 50, 10_000);
 
 /// One request's answer.
-pub(super) struct Course {
+pub(crate) struct Course {
     exchange: Exchange,
     reading: Reading,
-    translate: Translate,
-    pub(super) marks: Marks,
+    /// How a client resumes that may do so by itself.
+    pub(super) marks: Option<Marks>,
     began: Instant,
     /// The backend's last event.
     last: Mark,
@@ -32,38 +32,40 @@ pub(super) struct Course {
 }
 
 impl Course {
-    pub(super) fn new(
-        exchange: Exchange,
-        reading: Reading,
-        translate: Translate,
-        marks: Marks,
-    ) -> Self {
+    pub(super) fn new(exchange: Exchange, pump: Pump, marks: Option<Marks>) -> Self {
         let (began, last) = (Instant::now(), Mark::default());
-        Self { exchange, reading, translate, marks, began, last, tries: 0 }
+        Self { exchange, reading: Reading::new(pump), marks, began, last, tries: 0 }
     }
 
     /// The client knows the event `id` of the backend.
     pub(super) fn resumed(&mut self, id: String) {
         self.last.id = Some(id.into());
         // Noted as if it had come on this stream.
-        let _ = self.marks.id(&self.last);
+        let _ = self.marks.as_ref().map(|marks| marks.id(&self.last));
     }
 
-    /// What the backend says next; `None` when the stream ended and the client comes back by
-    /// itself. Nothing is lost when the future is dropped.
-    pub(super) async fn next(&mut self) -> Result<Option<Told>, BackendError> {
+    /// What the backend says next, as [`Reading::next`]; `None` when the stream ended and the
+    /// client comes back by itself. Nothing is lost when the future is dropped.
+    pub(super) async fn next(
+        &mut self,
+        editor: impl Fn() -> Option<ReplyEditor>,
+    ) -> Result<Option<Heard>, BackendError> {
         loop {
-            let broken = match self.reading.next().await {
-                Ok(Some(told)) => {
-                    if let Told::Other(_, mark) | Told::Prime(mark) = &told {
+            let broken = match self.reading.next(&editor).await {
+                Ok(Some(Heard::Prime(mark))) => {
+                    self.note(&mark);
+                    match &self.marks {
+                        Some(marks) if marks.primes() => return Ok(Some(Heard::Prime(mark))),
+                        _ => continue,
+                    }
+                }
+                Ok(Some(heard)) => {
+                    if let Heard::Message(_, mark) = &heard {
                         self.note(mark);
                     }
-                    if matches!(told, Told::Prime(_)) && !self.marks.primes() {
-                        continue;
-                    }
-                    return Ok(Some(told));
+                    return Ok(Some(heard));
                 }
-                Ok(None) if self.marks.can_resume() => return Ok(None),
+                Ok(None) if self.is_left_to_client() => return Ok(None),
                 Ok(None) => Self::ended(),
                 Err(error @ BackendError::BrokenOff(_)) => error,
                 Err(error) => return Err(error),
@@ -77,6 +79,11 @@ impl Course {
         BackendError::BrokenOff("the event stream ended before the answer".to_owned())
     }
 
+    /// Whether the client comes back by itself when the stream ends.
+    pub(super) fn is_left_to_client(&self) -> bool {
+        self.marks.as_ref().is_some_and(Marks::can_resume)
+    }
+
     /// The answer is there.
     pub(super) fn end(self) {
         self.reading.pump.end();
@@ -84,6 +91,12 @@ impl Course {
 
     pub(super) fn into_pump(self) -> Pump {
         self.reading.pump
+    }
+
+    /// The call has waited for its client for so long, which is not the backend's time.
+    pub(super) fn waited(&mut self, time: Duration) {
+        self.began += time;
+        self.reading.pump.waited(time);
     }
 
     fn note(&mut self, mark: &Mark) {
@@ -96,7 +109,9 @@ impl Course {
 
     /// Opens the stream again behind the last event; fails with `broken` where there is no way.
     async fn resume(&mut self, broken: BackendError) -> Result<(), BackendError> {
-        let Some(id) = self.last.id.clone().filter(|_| self.tries < TRIES) else {
+        // The modern era has no streams to resume.
+        let may_resume = self.tries < TRIES && !self.exchange.is_modern();
+        let Some(id) = self.last.id.clone().filter(|_| may_resume) else {
             return Err(broken);
         };
         self.tries += 1;
@@ -107,7 +122,7 @@ impl Course {
         match tokio::time::timeout(deadlines.first_byte, listening).await {
             Ok(Ok(Some(body))) => {
                 let body = body.with_deadlines(deadlines.idle, self.began, deadlines.call);
-                self.reading = self.reading.again(Pump::new(body), self.translate.clone());
+                self.reading = Reading::new(Pump::new(body));
                 Ok(())
             }
             Ok(Ok(None)) | Err(_) => Err(broken),

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::Body as _;
-use sealgate_mcp::reply::ReplyEditor;
+use sealgate_mcp::reply::{ReplyEditor, Seen};
 use sealgate_mcp::sse::PieceWriter;
 use tokio::sync::mpsc;
 
@@ -67,6 +67,24 @@ impl Edited {
         self
     }
 
+    /// Whether it is an error; waits until that shows.
+    pub(super) async fn is_error(&mut self) -> Result<bool, BackendError> {
+        loop {
+            match self.editor.seen() {
+                Some(Seen::Response { is_error }) => return Ok(is_error),
+                Some(Seen::Request | Seen::Notification) => {
+                    return Err(BackendError::NotJsonRpc("it is no answer".to_owned()));
+                }
+                None => {}
+            }
+            match std::future::poll_fn(|context| self.advance(context)).await {
+                Ok(true) => {}
+                Ok(false) => return Err(BackendError::NotJsonRpc("it is no answer".to_owned())),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// All of it at once, where there is no way to stream it.
     pub(super) async fn rest(mut self) -> Result<Bytes, BackendError> {
         let mut all = Vec::new();
@@ -80,8 +98,12 @@ impl Edited {
     }
 
     /// Writes it to the client's event stream as one event, a piece at a time: the backend waits
-    /// for the client.
-    pub(super) async fn pour(mut self, client: &mpsc::Sender<Bytes>, marks: &Marks) -> Poured {
+    /// for the client. The event has an id where the client knows `marks`.
+    pub(super) async fn pour(
+        mut self,
+        client: &mpsc::Sender<Bytes>,
+        marks: Option<&Marks>,
+    ) -> Poured {
         let mut writer = PieceWriter::default();
         loop {
             let part = tokio::select! {
@@ -95,7 +117,8 @@ impl Edited {
                     (text, Some(Poured::Broken(error)))
                 }
                 None => {
-                    let text = writer.end(marks.id(&self.mark).as_deref()).into();
+                    let id = marks.and_then(|marks| marks.id(&self.mark));
+                    let text = writer.end(id.as_deref()).into();
                     return match client.send(text).await {
                         Ok(()) => Poured::All,
                         Err(_) => Poured::Gone,
@@ -123,26 +146,42 @@ impl Edited {
             if let Some(bytes) = self.editor.next() {
                 return Poll::Ready(Some(Ok(bytes)));
             }
-            let outcome = match ready!(self.source.poll(context)) {
-                Ok(Some(Piece::Data(data))) => {
-                    self.editor.push(data).map_err(|error| error.to_string())
+            match ready!(self.advance(context)) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Ready(None),
+                Err(BackendError::BrokenOff(reason)) => {
+                    return Poll::Ready(Some(Err(BrokenOff(reason))));
                 }
-                Ok(Some(Piece::End(mark))) => {
-                    self.mark = mark;
-                    if let Source::Pump(pump) = std::mem::replace(&mut self.source, Source::Ended) {
-                        pump.end();
-                    }
-                    self.entered = None;
-                    self.editor.finish().map(drop).map_err(|error| error.to_string())
-                }
-                Ok(None) => return Poll::Ready(None),
-                Err(error) => Err(error.to_string()),
-            };
-            if let Err(reason) = outcome {
-                self.source = Source::Ended;
-                return Poll::Ready(Some(Err(BrokenOff(reason))));
+                Err(error) => return Poll::Ready(Some(Err(BrokenOff(error.to_string())))),
             }
         }
+    }
+
+    /// Takes one more piece from the source; `false` if it has ended.
+    fn advance(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, BackendError>> {
+        let outcome = match ready!(self.source.poll(context)) {
+            Ok(Some(Piece::Data(data))) => self.editor.push(data),
+            Ok(Some(Piece::End(mark))) => {
+                self.mark = mark;
+                if let Source::Pump(pump) = std::mem::replace(&mut self.source, Source::Ended) {
+                    pump.end();
+                }
+                self.entered = None;
+                self.editor.finish().map(drop)
+            }
+            Ok(None) => return Poll::Ready(Ok(false)),
+            Err(error) => {
+                self.source = Source::Ended;
+                return Poll::Ready(Err(error));
+            }
+        };
+        Poll::Ready(match outcome {
+            Ok(()) => Ok(true),
+            Err(misbehaved) => {
+                self.source = Source::Ended;
+                Err(BackendError::NotJsonRpc(misbehaved.to_string()))
+            }
+        })
     }
 }
 

@@ -12,6 +12,8 @@ use sealgate_mcp::splice::Splice;
 use sealgate_mcp::sse;
 use tokio::sync::mpsc;
 
+use super::pump::Mark;
+use super::reading::Heard;
 use super::request_id;
 use crate::fail::BackendError;
 use crate::gateway::Gateway;
@@ -37,13 +39,36 @@ pub(crate) enum Translated {
     Other(Bytes),
 }
 
+/// What a client is told.
+pub(crate) enum Told {
+    /// The answer to the request; nothing comes after it.
+    Answer(Bytes, Mark),
+    /// The answer is large: its editor, and the pieces that follow on the pump.
+    Large(Box<ReplyEditor>),
+    /// Anything else.
+    Other(Bytes, Mark),
+    /// Where to resume.
+    Prime(Mark),
+}
+
 impl Translate {
-    /// Edits a large message while it streams.
-    pub(super) fn editor(&self) -> ReplyEditor {
-        match &self.request {
-            Some((upstream_id, client_id)) => ReplyEditor::new(client_id).expecting(upstream_id),
-            None => ReplyEditor::new("null"),
-        }
+    /// Edits a large answer while it streams, if the stream answers a request.
+    pub(crate) fn editor(&self) -> Option<ReplyEditor> {
+        let (upstream_id, client_id) = self.request.as_ref()?;
+        Some(ReplyEditor::new(client_id).expecting(upstream_id))
+    }
+
+    /// Translates what the backend said; `None` if it concerns nobody.
+    pub(crate) fn told(&self, heard: Heard) -> Result<Option<Told>, BackendError> {
+        Ok(match heard {
+            Heard::Large(editor) => Some(Told::Large(editor)),
+            Heard::Prime(mark) => Some(Told::Prime(mark)),
+            Heard::Message(data, mark) => match self.message(&data)? {
+                Translated::Answer(message) => Some(Told::Answer(message, mark)),
+                Translated::Other(message) => Some(Told::Other(message, mark)),
+                Translated::Nothing => None,
+            },
+        })
     }
 
     /// Translates one message.

@@ -9,7 +9,7 @@ use http::{Response, StatusCode};
 use sealgate_mcp::sse;
 use tokio::sync::mpsc;
 
-use super::edited::Edited;
+use super::edited::{Edited, Poured};
 use super::{ReplyBody, event};
 use crate::fail::{self, BackendError, Failure};
 use crate::gateway::Gateway;
@@ -134,7 +134,10 @@ impl Front {
         }
         let message = match ending {
             Ok(Ending::Message(message, _)) => Ok(message),
-            Ok(Ending::Streamed(edited)) => edited.rest().await,
+            Ok(Ending::Streamed(edited)) => match edited.pour(&client, None).await {
+                Poured::All | Poured::Gone => return,
+                Poured::Broken(error) => Err(BackendError::BrokenOff(error.0)),
+            },
             Err(error) => Err(error),
         };
         let message = message.unwrap_or_else(|error| {

@@ -19,9 +19,10 @@ use sealgate_mcp::splice::Splice;
 use sealgate_mcp::translate;
 use sealgate_mcp::version::LATEST;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use super::{Conversation, Hearing};
-use crate::backend::Cancelling;
+use crate::backend::{Cancelling, Ear};
 use crate::gateway::Gateway;
 
 /// The calls that wait for their clients.
@@ -35,13 +36,17 @@ pub(crate) struct Waiting {
     pub(super) conversation: Conversation,
     pub(super) hearing: Hearing,
     pub(super) cancelling: Option<Cancelling>,
+    pub(super) ear: Ear,
     pub(super) questions: Vec<Question>,
+    /// When it began to wait.
+    pub(super) since: Instant,
 }
 
 /// What a call that goes on has of the one that waited.
 pub(crate) struct Resumed {
     pub(super) hearing: Hearing,
     pub(super) cancelling: Option<Cancelling>,
+    pub(super) ear: Ear,
     pub(super) questions: Vec<Question>,
     /// For the backend; `None` if the client left one out.
     pub(super) answers: Option<Vec<String>>,
@@ -91,6 +96,12 @@ impl Parked {
         gateway.parked.take(&handle.try_into().ok()?)
     }
 
+    /// Gives all of them up.
+    pub(crate) fn clear(&self) {
+        let calls = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(calls);
+    }
+
     fn take(&self, handle: &Handle) -> Option<Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(handle)
     }
@@ -98,15 +109,16 @@ impl Parked {
 
 impl Waiting {
     /// The call as it goes on under the id of the retry.
-    pub(crate) fn go_on(self, client_id: &str, responses: Option<&RawValue>) -> Conversation {
+    pub(crate) fn go_on(
+        self,
+        client_id: &str,
+        responses: Option<&RawValue>,
+    ) -> (Conversation, Option<Box<Resumed>>) {
         let answers = self.answers(responses);
-        let Self { conversation, hearing, cancelling, questions } = self;
-        let resumed = Resumed { hearing, cancelling, questions, answers };
-        Conversation {
-            client_id: client_id.into(),
-            resumed: Some(Box::new(resumed)),
-            ..conversation
-        }
+        let Self { conversation, mut hearing, cancelling, ear, questions, since } = self;
+        hearing.waited(since.elapsed());
+        let resumed = Resumed { hearing, cancelling, ear, questions, answers };
+        (Conversation { client_id: client_id.into(), ..conversation }, Some(Box::new(resumed)))
     }
 
     /// What the backend wants to know, for the client.

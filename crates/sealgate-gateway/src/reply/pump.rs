@@ -121,6 +121,11 @@ impl Pump {
         }));
     }
 
+    /// The stream was not read for so long, for reasons that are not the backend's.
+    pub(super) fn waited(&mut self, time: Duration) {
+        self.body.waited(time);
+    }
+
     async fn collect(&mut self, first: Bytes) -> Result<Bytes, BackendError> {
         let mut all = Vec::from(first);
         while let Piece::Data(data) = self.piece().await? {

@@ -2,6 +2,7 @@
 //! the answer is one message, as an event stream where it is more or takes long.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
@@ -14,18 +15,21 @@ use tokio::time::Instant;
 use super::ReplyBody;
 use super::course::Course;
 use super::edited::{Edited, Poured};
-use super::events::{Translate, alive, answer, event};
+use super::events::{Told, Translate, alive, answer, event};
 use super::marks::{Marks, Place};
 use super::pump::{HELD, Pump};
-use super::reading::{Reading, Told};
+use super::telling::Telling;
 use crate::backend::{Exchange, Opened};
 use crate::fail::{BackendError, Failure};
 use crate::gateway::Gateway;
+use crate::held::hold;
 use crate::in_flight::Entered;
 use crate::upstream::Body;
 
 /// Messages that wait for a slow client before its backend has to.
 const QUEUE: usize = 16;
+/// How long a request whose stream has ended can still be cancelled before its client comes back.
+const AWAY: Duration = Duration::from_secs(60);
 
 /// One request on its way to one backend and back.
 pub(crate) struct Relay {
@@ -91,9 +95,9 @@ impl Relay {
         tokio::spawn(async move {
             match body {
                 Ok(body) => {
-                    let mut course = self.course(Pump::new(body));
-                    course.resumed(id);
-                    self.pump(&client, course, None).await;
+                    let mut telling = self.telling(Pump::new(body));
+                    telling.course.resumed(id);
+                    self.pump(&client, telling, None).await;
                 }
                 Err(error) => drop(client.send(event(&self.error(error))).await),
             }
@@ -128,11 +132,9 @@ impl Relay {
             return self.whole(&first).map(Held::Whole);
         }
         if body.size_hint().upper().is_some_and(|rest| rest + first.len() as u64 <= HELD as u64) {
-            let mut all = first.to_vec();
-            while let Some(frame) = body.frame().await {
-                all.extend_from_slice(&frame?.into_data().unwrap_or_default());
-            }
-            return self.whole(&all.into()).map(Held::Whole);
+            let all = hold(first, body, HELD).await;
+            let all = all.map_err(|unheld| BackendError::unheld(unheld, HELD))?;
+            return self.whole(&all).map(Held::Whole);
         }
         let editor = ReplyEditor::new(&self.client_id).expecting(&self.upstream_id);
         Edited::begin(editor, first, body).map(Box::new).map(Held::Large)
@@ -140,21 +142,21 @@ impl Relay {
 
     /// A stream: as JSON if the answer is all there is.
     async fn stream(self, pump: Pump) -> Result<Response<ReplyBody>, BackendError> {
-        let mut course = self.course(pump);
+        let mut telling = self.telling(pump);
         let keep_alive = self.gateway.limits.keep_alive;
         let first = if self.events {
-            tokio::time::timeout(keep_alive, course.next()).await.ok().transpose()
+            tokio::time::timeout(keep_alive, telling.next()).await.ok().transpose()
         } else {
-            course.next().await.map(Some)
+            telling.next().await.map(Some)
         };
         let first = first.inspect_err(|error| self.give_up(error))?;
         match first {
             Some(Some(Told::Answer(message, _))) => {
-                course.end();
+                telling.end();
                 Ok(ReplyBody::json(message))
             }
             Some(Some(Told::Large(editor))) => {
-                let edited = Edited::event(*editor, course.into_pump());
+                let edited = Edited::event(*editor, telling.into_pump());
                 Ok(ReplyBody::edited(edited.keeping(self.entered)))
             }
             // Cannot be: only a client that takes events resumes by itself.
@@ -163,7 +165,7 @@ impl Relay {
                 let (client, receiver) = mpsc::channel(QUEUE);
                 tokio::spawn(async move {
                     let first = first.map(Ok);
-                    self.pump(&client, course, first).await;
+                    self.pump(&client, telling, first).await;
                 });
                 Ok(ReplyBody::events(receiver))
             }
@@ -174,8 +176,8 @@ impl Relay {
     async fn finish(self, client: &mpsc::Sender<Bytes>, opened: Result<Opened, BackendError>) {
         let message = match opened {
             Ok(Opened::Events(response)) => {
-                let course = self.course(Pump::new(response.into_body()));
-                return self.pump(client, course, None).await;
+                let telling = self.telling(Pump::new(response.into_body()));
+                return self.pump(client, telling, None).await;
             }
             Ok(Opened::Json(response)) => match self.hold(response.into_body()).await {
                 Ok(Held::Whole(message)) => Ok(message),
@@ -193,58 +195,72 @@ impl Relay {
     async fn pump(
         self,
         client: &mpsc::Sender<Bytes>,
-        mut course: Course,
+        mut telling: Telling,
         mut first: Option<Result<Option<Told>, BackendError>>,
     ) {
         let keep_alive = self.gateway.limits.keep_alive;
         loop {
             let next = match first.take() {
                 Some(next) => Some(next),
-                None => alive(client, keep_alive, course.next()).await,
+                None => alive(client, keep_alive, telling.next()).await,
             };
             let (text, last) = match next {
                 // The client has gone, or comes back by itself.
-                None | Some(Ok(None)) => return,
-                Some(Ok(Some(Told::Prime(mark)))) => match course.marks.priming(&mark) {
-                    Some(text) => (text, false),
-                    None => continue,
-                },
+                None | Some(Ok(None)) => break,
+                Some(Ok(Some(Told::Prime(mark)))) => {
+                    let marks = telling.course.marks.as_ref();
+                    match marks.and_then(|marks| marks.priming(&mark)) {
+                        Some(text) => (text, false),
+                        None => continue,
+                    }
+                }
                 Some(Ok(Some(Told::Other(message, mark)))) => {
-                    (course.marks.event(&message, &mark), false)
+                    (telling.event(&message, &mark), false)
                 }
                 Some(Ok(Some(Told::Answer(message, mark)))) => {
-                    (course.marks.event(&message, &mark), true)
+                    (telling.event(&message, &mark), true)
                 }
                 Some(Ok(Some(Told::Large(editor)))) => {
-                    let marks = course.marks.clone();
-                    let edited = Edited::event(*editor, course.into_pump());
+                    let marks = self.marks();
+                    let edited = Edited::event(*editor, telling.into_pump());
                     return self.pour(client, edited, &marks).await;
                 }
                 Some(Err(error)) => (event(&self.error(error)), true),
             };
             let sent = client.send(text).await;
             if last {
-                return course.end();
+                return telling.end();
             }
             if sent.is_err() {
-                return;
+                break;
             }
+        }
+        if telling.course.is_left_to_client() {
+            // Until it is back, nothing else would know which request it cancels.
+            let entered = self.entered;
+            tokio::spawn(async move {
+                tokio::time::sleep(AWAY).await;
+                drop(entered);
+            });
         }
     }
 
     async fn pour(&self, client: &mpsc::Sender<Bytes>, edited: Edited, marks: &Marks) {
-        if let Poured::Broken(error) = edited.pour(client, marks).await {
+        if let Poured::Broken(error) = edited.pour(client, Some(marks)).await {
             let message = self.error(BackendError::BrokenOff(error.0));
             let _ = client.send(event(&message)).await;
         }
     }
 
-    fn course(&self, pump: Pump) -> Course {
-        let mut reading = Reading::new(pump, self.translate());
-        if !self.events {
-            reading = reading.alone(self.exchange.current());
+    fn telling(&self, pump: Pump) -> Telling {
+        let exchange = self.exchange.current();
+        let alone = (!self.events).then(|| exchange.clone());
+        let telling =
+            Telling::new(Course::new(exchange, pump, Some(self.marks())), self.translate());
+        match alone {
+            Some(exchange) => telling.alone(exchange),
+            None => telling,
         }
-        Course::new(self.exchange.current(), reading, self.translate(), self.marks())
     }
 
     fn marks(&self) -> Marks {

@@ -137,6 +137,15 @@ impl Body {
         self
     }
 
+    /// Nobody read for this long, for reasons that are not the server's: its deadlines move.
+    pub(crate) fn waited(&mut self, time: Duration) {
+        let Some(deadline) = &mut self.0.deadline else { return };
+        deadline.last = Instant::now();
+        if let Some((due, _)) = &mut deadline.total {
+            *due += time;
+        }
+    }
+
     /// Puts back what was read ahead, to be read next.
     #[must_use]
     pub fn unread(mut self, data: Bytes) -> Self {

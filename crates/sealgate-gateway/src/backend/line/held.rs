@@ -87,7 +87,7 @@ impl Lines {
 
 impl Line {
     /// The stream on which the answer to the request `id` will come.
-    pub(super) fn expect(&self, id: &str) -> mpsc::Receiver<Bytes> {
+    pub(super) fn await_answer(&self, id: &str) -> mpsc::Receiver<Bytes> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let mut parties = self.parties();
         parties.used = Instant::now();

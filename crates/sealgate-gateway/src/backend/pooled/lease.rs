@@ -7,8 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use sealgate_mcp::method::Method;
 
-use super::{Slot, Upstream};
-use crate::backend::{Asked, Exchange, Opened};
+use super::Upstream;
+use super::questions::Ear;
+use super::slot::{Slot, Taken};
+use crate::backend::{Asked, Exchange};
 use crate::fail::{BackendError, Stage};
 use crate::gateway::Gateway;
 
@@ -18,7 +20,10 @@ pub(crate) struct Lease {
     base: Exchange,
     exchange: Exchange,
     slot: Arc<Slot>,
+    /// Whether the session is this request's alone.
+    _taken: Option<Taken>,
     pub(crate) upstream: Arc<Upstream>,
+    ear: Ear,
 }
 
 /// Tells the backend that a request is no longer wanted, unless it was answered.
@@ -31,39 +36,39 @@ impl Lease {
         gateway: &Gateway,
         base: Exchange,
         slot: Arc<Slot>,
+        taken: Option<Taken>,
     ) -> Result<Self, BackendError> {
         let mut session = slot.session.lock().await;
         let upstream = match &*session {
             Some(upstream) => Arc::clone(upstream),
             None => {
-                let upstream = Arc::new(Upstream::open(gateway, &base).await?);
+                let upstream = Upstream::open(gateway, &base).await?;
                 *session = Some(Arc::clone(&upstream));
                 upstream
             }
         };
         drop(session);
         let exchange = upstream.exchange(&base);
-        Ok(Self { base, exchange, slot, upstream })
+        Ok(Self { base, exchange, slot, _taken: taken, upstream, ear: Ear::default() })
+    }
+
+    /// Waits until questions on the session's own stream are heard, where there may be any. Where
+    /// the client `is_asked`, they come to [`Lease::ear`] if they can be nobody else's.
+    pub(crate) async fn attend(&mut self, is_asked: bool) {
+        if is_asked {
+            self.ear = self.upstream.questions.listen();
+        }
+        self.upstream.news.settled().await;
+    }
+
+    /// What hears those questions.
+    pub(crate) fn ear(&mut self) -> Ear {
+        std::mem::take(&mut self.ear)
     }
 
     /// The way to the backend within the session.
     pub(crate) fn exchange(&self) -> &Exchange {
         &self.exchange
-    }
-
-    /// Sends a request and opens the answer.
-    pub(crate) async fn open(
-        &mut self,
-        gateway: &Gateway,
-        body: Bytes,
-    ) -> Result<Opened, BackendError> {
-        match self.exchange.open(body.clone()).await {
-            Err(BackendError::SessionLost) => {
-                self.renew(gateway).await?;
-                self.exchange.open(body).await
-            }
-            result => result,
-        }
     }
 
     /// Asks a question of the gateway's own.
@@ -91,8 +96,10 @@ impl Lease {
         let upstream = match &*session {
             Some(newer) if !Arc::ptr_eq(newer, &self.upstream) => Arc::clone(newer),
             _ => {
-                *session = None;
-                let upstream = Arc::new(Upstream::open(gateway, &self.base).await?);
+                if let Some(lost) = session.take() {
+                    lost.end();
+                }
+                let upstream = Upstream::open(gateway, &self.base).await?;
                 *session = Some(Arc::clone(&upstream));
                 upstream
             }
@@ -111,13 +118,7 @@ impl Lease {
 
     /// Sends a message that nobody waits for.
     pub(crate) fn tell_later(&self, message: String) {
-        let exchange = self.exchange.clone();
-        tokio::spawn(async move {
-            if let Err(error) = exchange.tell(message.into()).await {
-                let backend = &exchange.backend().name;
-                tracing::debug!(%backend, %error, "answer to the backend not delivered");
-            }
-        });
+        self.exchange.tell_later(message);
     }
 
     /// News of the backend that came beside an answer.
@@ -128,7 +129,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.slot.touch();
+        self.slot.touch(&self.base);
     }
 }
 
@@ -136,13 +137,6 @@ impl Cancelling {
     /// Nothing is left to cancel.
     pub(crate) fn answered(&mut self) {
         self.request = None;
-    }
-
-    /// The request runs in the lease's session of now.
-    pub(crate) fn moved(&mut self, lease: &Lease) {
-        if let Some((exchange, _)) = &mut self.request {
-            *exchange = lease.exchange.clone();
-        }
     }
 }
 

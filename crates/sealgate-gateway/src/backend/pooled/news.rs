@@ -28,10 +28,21 @@ pub(crate) struct News {
     messages: broadcast::Sender<Bytes>,
     /// Whether somebody reads the stream.
     reading: Mutex<bool>,
-    /// Whether it stands.
-    standing: watch::Sender<bool>,
+    standing: watch::Sender<Standing>,
     /// How many listeners watch a resource.
     watched: Mutex<HashMap<Box<str>, usize>>,
+}
+
+/// How the stream stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// The backend has none, or nobody reads it.
+    Absent,
+    /// Not yet, but it is being opened.
+    Opening,
+    /// It broke, or takes long to open.
+    Broken,
+    Stands,
 }
 
 /// One listener's share of the news; dropping it ends its watch on resources.
@@ -48,7 +59,7 @@ impl Default for News {
         Self {
             messages: broadcast::Sender::new(QUEUE),
             reading: Mutex::default(),
-            standing: watch::Sender::new(false),
+            standing: watch::Sender::new(Standing::Absent),
             watched: Mutex::default(),
         }
     }
@@ -71,6 +82,25 @@ impl News {
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         *reading = self.messages.receiver_count() > 0;
         !*reading
+    }
+
+    /// Waits for a stream that is being opened, but not for long.
+    pub(super) async fn settled(&self) {
+        if *self.standing.borrow() != Standing::Opening {
+            return;
+        }
+        let mut standing = self.standing.subscribe();
+        let settled = standing.wait_for(|standing| *standing != Standing::Opening);
+        if tokio::time::timeout(PATIENCE, settled).await.is_err() {
+            // Some keep the head of the stream back until there is something to say.
+            self.standing.send_if_modified(|standing| {
+                let is_slow = *standing == Standing::Opening;
+                if is_slow {
+                    *standing = Standing::Broken;
+                }
+                is_slow
+            });
+        }
     }
 
     /// Counts a watch; tells whether it is the first one.
@@ -101,7 +131,7 @@ impl Lease {
         let upstream = Arc::clone(&self.upstream);
         let (messages, must_read) = upstream.news.join();
         if must_read {
-            tokio::spawn(read(self.exchange().clone(), Arc::clone(&upstream)));
+            upstream.begin_to_read(self.exchange());
         }
         let mut listening = Listening {
             messages,
@@ -111,7 +141,8 @@ impl Lease {
             uris: Vec::new(),
         };
         let mut standing = upstream.news.standing.subscribe();
-        let _ = tokio::time::timeout(PATIENCE, standing.wait_for(|standing| *standing)).await;
+        let stands = standing.wait_for(|standing| *standing == Standing::Stands);
+        let _ = tokio::time::timeout(PATIENCE, stands).await;
         for uri in uris {
             let id = gateway.upstream_id();
             let body = by_uri(&Method::ResourcesSubscribe, &id, uri);
@@ -158,25 +189,62 @@ fn by_uri(method: &Method<'_>, id: &str, uri: &str) -> Bytes {
     format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#).into()
 }
 
-/// Reads the stream until nobody listens, opening it again when it breaks.
+impl Upstream {
+    /// Reads the stream for as long as there is a session.
+    pub(super) fn read_news(self: &Arc<Self>, exchange: &Exchange) {
+        *self.news.reading.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.begin_to_read(exchange);
+    }
+
+    fn begin_to_read(self: &Arc<Self>, exchange: &Exchange) {
+        self.news.standing.send_replace(Standing::Opening);
+        tokio::spawn(read(exchange.clone(), Arc::clone(self)));
+    }
+
+    /// Brings a message to whom it concerns.
+    fn hear(&self, exchange: &Exchange, message: &Bytes) {
+        let backend = &exchange.backend().name;
+        match self.questions.ask(message, &self.capabilities, backend) {
+            Some(answer) => exchange.tell_later(answer),
+            None => self.news.tell(message),
+        }
+    }
+}
+
+/// Reads the stream until the session is over, or nobody listens who could be told anything;
+/// opens it again when it breaks.
 async fn read(exchange: Exchange, upstream: Arc<Upstream>) {
+    tokio::select! {
+        () = read_on(&exchange, &upstream) => {}
+        () = upstream.ended() => {}
+    }
+    upstream.news.standing.send_replace(Standing::Absent);
+}
+
+async fn read_on(exchange: &Exchange, upstream: &Upstream) {
     let news = &upstream.news;
+    let asks = upstream.asks();
     let mut pause = PAUSE.0;
     loop {
-        if let Ok(Some(body)) = exchange.listen(None).await {
-            news.standing.send_replace(true);
-            let mut pump = Pump::new(body);
-            while let Ok(Some(message)) = pump.next().await {
-                pause = PAUSE.0;
-                news.tell(&message);
-                if news.messages.receiver_count() == 0 && news.leave() {
-                    news.standing.send_replace(false);
-                    return;
+        let is_refused = match exchange.listen(None).await {
+            Ok(Some(body)) => {
+                news.standing.send_replace(Standing::Stands);
+                let mut pump = Pump::new(body);
+                while let Ok(Some(message)) = pump.next().await {
+                    pause = PAUSE.0;
+                    upstream.hear(exchange, &message);
+                    if !asks && news.messages.receiver_count() == 0 && news.leave() {
+                        return;
+                    }
                 }
+                false
             }
-            news.standing.send_replace(false);
-        }
-        if news.leave() {
+            Ok(None) => true,
+            Err(error) => error.is_refusal(),
+        };
+        news.standing.send_replace(Standing::Broken);
+        // For a listener it is tried again: the backend may be restarting.
+        if (is_refused || !asks) && news.leave() {
             return;
         }
         tokio::time::sleep(pause).await;

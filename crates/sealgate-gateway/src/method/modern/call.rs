@@ -17,7 +17,7 @@ use crate::authorize::Target;
 use crate::backend::{FromLegacy, Speaker};
 use crate::fail::{BackendError, Failure};
 use crate::receive;
-use crate::reply::{Conversation, Ending, Front, Parked, ReplyBody, Rules};
+use crate::reply::{Conversation, Ending, Front, Parked, ReplyBody, Resumed, Rules};
 use crate::seal::Mirror;
 
 /// A part of the request that the backend knows under another name.
@@ -89,8 +89,8 @@ async fn owned(call: &mut Call<'_, '_>, uri: &str) -> Result<Response<ReplyBody>
     }
     let mut failed = None;
     for (index, backend) in route.backends.iter().enumerate() {
-        let conversation = match prepare(call, index, None).await {
-            Ok(conversation) => conversation,
+        let (conversation, resumed) = match prepare(call, index, None).await {
+            Ok(prepared) => prepared,
             Err(failure) => {
                 failed = Some(failure);
                 continue;
@@ -98,7 +98,7 @@ async fn owned(call: &mut Call<'_, '_>, uri: &str) -> Result<Response<ReplyBody>
         };
         // Nobody listens to what comes before: it may be another's resource.
         let (voice, _) = mpsc::channel(1);
-        match conversation.held(voice).await {
+        match conversation.held(resumed, voice).await {
             Ok(Ending::Message(message, None)) => {
                 route.owners.learn(uri, backend.tag);
                 call.record.backend(backend);
@@ -136,7 +136,7 @@ async fn attempt(
     renamed: Option<Renamed>,
     is_last: bool,
 ) -> Result<Response<ReplyBody>, Failure> {
-    let mut conversation = prepare(call, index, renamed).await?;
+    let (mut conversation, resumed) = prepare(call, index, renamed).await?;
     conversation.is_last = is_last;
     let received = &call.permit.received;
     let backend = &received.route.backends[index];
@@ -148,16 +148,16 @@ async fn attempt(
         events: receive::accepts_events(received.headers),
         statuses: true,
     };
-    let presented = front.present(|voice| conversation.run(voice)).await;
+    let presented = front.present(|voice| conversation.run(resumed, voice)).await;
     presented.map_err(|error| error.of(&backend.name).into())
 }
 
-/// The request as its backend takes it, and how to read the answer.
+/// The request as its backend takes it, and how to read the answer; or the call that it resumes.
 async fn prepare(
     call: &Call<'_, '_>,
     index: usize,
     renamed: Option<Renamed>,
-) -> Result<Conversation, Failure> {
+) -> Result<(Conversation, Option<Box<Resumed>>), Failure> {
     let received = &call.permit.received;
     let backend = &received.route.backends[index];
     let named = |error: BackendError| Failure::from(error.of(&backend.name));
@@ -172,8 +172,21 @@ async fn prepare(
         splice.replace(place.clone(), name.into_bytes());
     }
     let body = splice.finish();
-    let mut received_bind = None;
-    let (rules, body) = match call.reach(index).await.map_err(named)? {
+    let method = received.method().unwrap_or(Method::Other(""));
+    let params = received.message.params.as_ref();
+    let bind = (backend.parks && method.allows_input_required()).then(|| bind(call, backend.tag));
+    let state = params.and_then(|params| params.request_state.as_ref());
+    if let (Some(bind), Some(params), Some(state)) = (&bind, params, state)
+        && let Some(waiting) = Parked::resume(gateway, bind, &state.value)
+    {
+        return Ok(waiting.go_on(call.id(), params.input_responses));
+    }
+    let may_be_asked = bind.is_some() && Speaker::of_meta(received.message.meta()).can_be_asked();
+    let reached = match may_be_asked {
+        true => call.reach_alone(index).await,
+        false => call.reach(index).await,
+    };
+    let (rules, body) = match reached.map_err(named)? {
         Reached::Modern(exchange) => {
             let target = received.message.target().ok().flatten();
             let target = match (&target, &renamed) {
@@ -186,22 +199,14 @@ async fn prepare(
             (Rules::Same(exchange.mirrored(mirror)), body)
         }
         Reached::Legacy(mut lease) => {
-            let method = received.method().unwrap_or(Method::Other(""));
             if matches!(method, Method::TasksGet | Method::TasksUpdate | Method::TasksCancel) {
                 // The tasks of the two eras are not the same thing.
                 let method = method.as_str().to_owned();
                 return Err(Failure::Modern(ModernFault::Method(method)));
             }
-            let bind = backend.parks.then(|| bind(call, backend.tag));
-            let params = received.message.params.as_ref();
-            if let (Some(bind), Some(params)) = (&bind, params)
-                && let Some(state) = &params.request_state
-            {
-                let waiting = Parked::resume(gateway, bind, &state.value).ok_or_else(|| {
-                    let text = "requestState is of no call that waits here; call without it";
-                    Failure::InvalidParams(text.to_owned())
-                })?;
-                return Ok(waiting.go_on(call.id(), params.input_responses));
+            if bind.is_some() && state.is_some() {
+                let text = "requestState is of no call that waits here; call without it";
+                return Err(Failure::InvalidParams(text.to_owned()));
             }
             parameters::check(call, &mut lease).await?;
             let speaker = Speaker::of_meta(received.message.meta());
@@ -211,11 +216,10 @@ async fn prepare(
                 // Cannot be: it is a good message with two good parts replaced.
                 Err(malformed) => return Err(Failure::Malformed(malformed)),
             };
-            received_bind = bind;
             (Rules::Across(*lease, rules), body)
         }
     };
-    Ok(Conversation {
+    let conversation = Conversation {
         gateway: gateway.clone(),
         client_id: call.id().into(),
         upstream_id: (*upstream_id).into(),
@@ -223,9 +227,9 @@ async fn prepare(
         rules,
         lists_tools: received.method() == Some(Method::ToolsList),
         is_last: true,
-        bind: received_bind,
-        resumed: None,
-    })
+        bind,
+    };
+    Ok((conversation, None))
 }
 
 /// What a parked call is bound to: who called what, where, with which arguments.

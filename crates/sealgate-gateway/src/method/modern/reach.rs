@@ -38,6 +38,19 @@ impl Call<'_, '_> {
     pub(super) async fn reach(&self, index: usize) -> Result<Reached, BackendError> {
         reach(&self.worker.gateway, self.direct(index), &self.permit.principal).await
     }
+
+    /// The same for a call whose client may be asked something before the answer: a session with
+    /// a legacy backend is then the call's alone.
+    pub(super) async fn reach_alone(&self, index: usize) -> Result<Reached, BackendError> {
+        let direct = self.direct(index);
+        let (gateway, principal) = (&self.worker.gateway, &self.permit.principal);
+        match direct.spoken(gateway).await? {
+            Spoken::Modern => Ok(Reached::Modern(direct)),
+            Spoken::Legacy => {
+                leased(&direct, gateway.pooled.lease_alone(gateway, &direct, principal).await)
+            }
+        }
+    }
 }
 
 /// The way to a backend in its own era, from a modern way to it.
@@ -48,13 +61,14 @@ pub(super) async fn reach(
 ) -> Result<Reached, BackendError> {
     match direct.spoken(gateway).await? {
         Spoken::Modern => Ok(Reached::Modern(direct)),
-        Spoken::Legacy => {
-            let lease = gateway.pooled.lease(gateway, &direct, principal).await;
-            if lease.is_err() {
-                // It may have become another server.
-                direct.backend().memory.forget();
-            }
-            Ok(Reached::Legacy(Box::new(lease?)))
-        }
+        Spoken::Legacy => leased(&direct, gateway.pooled.lease(gateway, &direct, principal).await),
     }
+}
+
+fn leased(direct: &Exchange, lease: Result<Lease, BackendError>) -> Result<Reached, BackendError> {
+    if lease.is_err() {
+        // It may have become another server.
+        direct.backend().memory.forget();
+    }
+    Ok(Reached::Legacy(Box::new(lease?)))
 }

@@ -103,12 +103,18 @@ impl Follow {
             backend: self.exchange.backend().tag,
             request: None,
         };
-        let mut reading = Reading::new(Pump::new(body), translate);
+        let mut reading = Reading::new(Pump::new(body));
         let mut any = false;
         loop {
-            let told = tokio::select! {
-                told = reading.next() => told,
+            let heard = tokio::select! {
+                // Nobody asked anything here.
+                heard = reading.next(|| None) => heard,
                 () = client.closed() => return any,
+            };
+            let told = match heard {
+                Ok(Some(heard)) => translate.told(heard),
+                Ok(None) => return any,
+                Err(error) => Err(error),
             };
             let text = match told {
                 Ok(Some(Told::Other(message, mark))) => {
@@ -121,13 +127,12 @@ impl Follow {
                     self.note(mark);
                     text
                 }
-                // Nobody asked anything here.
-                Ok(Some(Told::Answer(..) | Told::Large(_))) => None,
+                Ok(None | Some(Told::Answer(..) | Told::Large(_))) => None,
                 Err(BackendError::NotJsonRpc(error)) => {
                     tracing::debug!(%error, "message of an event stream dropped");
                     None
                 }
-                Ok(None) | Err(_) => return any,
+                Err(_) => return any,
             };
             any = true;
             if let Some(text) = text

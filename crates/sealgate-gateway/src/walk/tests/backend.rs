@@ -37,6 +37,8 @@ pub(super) enum Reply {
     Open(Vec<Value>),
     /// An event stream of these messages and, once notified, another one.
     Then(Vec<Value>, Arc<Notify>, Value),
+    /// The text of an event stream that then ends.
+    Text(&'static str),
     /// Nothing, for as long as the gateway waits.
     Silence,
 }
@@ -75,7 +77,7 @@ impl Backend {
                             talk.say(&format!("data: {last}\n\n")).await;
                             return;
                         }
-                        Reply::Events(_) => {
+                        Reply::Events(_) | Reply::Text(_) => {
                             talk.say(&reply.text()).await;
                             return;
                         }
@@ -166,15 +168,17 @@ impl Reply {
             Self::InSession(status, body, session) => {
                 whole(*status, body, &format!("mcp-session-id: {session}\r\n"))
             }
+            Self::Text(events) => format!("{EVENTS}{events}"),
             Self::Events(messages) | Self::Open(messages) | Self::Then(messages, ..) => {
-                let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
-                            connection: close\r\n\r\n";
                 let events = messages.iter().map(|message| format!("data: {message}\n\n"));
-                format!("{head}{}", events.collect::<String>())
+                format!("{EVENTS}{}", events.collect::<String>())
             }
         }
     }
 }
+
+const EVENTS: &str =
+    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
 
 fn whole(status: u16, body: &str, headers: &str) -> String {
     let length = body.len();

@@ -1,3 +1,7 @@
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
 use super::*;
 
 fn done() -> Value {
@@ -180,4 +184,77 @@ async fn a_client_that_does_not_wait_for_the_answer_cancels_the_call_too() {
     drop(client);
     let told = backend.wait_for("notifications/cancelled").await;
     assert_eq!(told.body["params"]["requestId"], call.body["id"]);
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_before_its_answer_is_resumed_in_the_clients_stead() {
+    let called = std::sync::Mutex::new(Value::Null);
+    let backend = Backend::start(move |asked| match asked.method() {
+        "tools/call" => {
+            *called.lock().unwrap() = asked.body["id"].clone();
+            Reply::Text("id: e1\nretry: 50\ndata: \n\n")
+        }
+        "GET" if asked.header("last-event-id") == Some("e1") => {
+            let id = called.lock().unwrap().clone();
+            Reply::Events(vec![json!({ "jsonrpc": "2.0", "id": id, "result": done() })])
+        }
+        _ => legacy(|body| Reply::to(body, json!({})))(asked),
+    })
+    .await;
+    let house = House::over(&backend, "legacy").await;
+    let answer = house.ask(&request(json!("x"), "tools/call", json!({ "name": "t" }))).await;
+    let answer = answer.json().await;
+    assert_eq!((&answer["id"], &answer["result"]["content"]), (&json!("x"), &done()["content"]));
+    assert_eq!(backend.asked("GET")[0].header("mcp-session-id"), Some("s1"));
+    assert_eq!(backend.asked("notifications/cancelled").len(), 0);
+}
+
+/// A legacy backend that asks on the stream of its session while a call runs, and ends the call
+/// when it is answered.
+pub(super) async fn asking_aside() -> Backend {
+    let (called, answered) = (Arc::<Notify>::default(), Arc::<Notify>::default());
+    Backend::start(move |asked| match asked.method() {
+        "GET" => {
+            let question = json!({ "jsonrpc": "2.0", "id": "q", "method": "roots/list" });
+            Reply::Then(Vec::new(), Arc::clone(&called), question)
+        }
+        "tools/call" => {
+            called.notify_one();
+            let answer = json!({ "jsonrpc": "2.0", "id": asked.body["id"], "result": done() });
+            Reply::Then(Vec::new(), Arc::clone(&answered), answer)
+        }
+        "response" => {
+            answered.notify_one();
+            Reply::Status(202, String::new())
+        }
+        _ => legacy(|body| Reply::to(body, json!({})))(asked),
+    })
+    .await
+}
+
+/// A call of a client that has roots.
+pub(super) fn rooted(extra: Value) -> Value {
+    let mut params = json!({ "name": "t", "_meta": meta(json!({ "roots": {} })) });
+    for (key, value) in extra.as_object().unwrap() {
+        params[key] = value.clone();
+    }
+    request(json!(1), "tools/call", params)
+}
+
+#[tokio::test]
+async fn a_question_on_the_sessions_own_stream_is_refused_and_the_call_goes_on() {
+    let backend = asking_aside().await;
+    let house = House::over(&backend, "legacy").await;
+    let answer = house.ask(&rooted(json!({}))).await.json().await;
+    assert_eq!(answer["result"]["content"], done()["content"]);
+    let refusal = backend.wait_for("response").await;
+    assert_eq!(
+        (&refusal.body["id"], &refusal.body["error"]["code"]),
+        (&json!("q"), &json!(-32603))
+    );
+    // Who can be asked nothing is not listened for.
+    let plain = request(json!(2), "tools/list", json!({}));
+    assert_eq!(house.ask(&plain).await.status, 200);
+    assert_eq!(backend.asked("initialize").len(), 2);
+    assert_eq!(backend.asked("GET").len(), 1);
 }

@@ -1,3 +1,4 @@
+use super::modern_to_legacy::{asking_aside, rooted};
 use super::*;
 
 const QUESTION: &str = r#"{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{"mode":"form","message":"name?","requestedSchema":{},"_meta":{"progressToken":3,"v":1}}}"#;
@@ -102,4 +103,36 @@ async fn what_the_client_did_not_declare_is_refused_all_the_same() {
     let answer = house.ask(&message).await;
     assert_eq!(answer.status, 400);
     assert_eq!(answer.json().await["error"]["code"], -32021);
+}
+
+#[tokio::test]
+async fn a_question_on_the_sessions_own_stream_parks_the_call_that_runs_there() {
+    let backend = asking_aside().await;
+    let house = House::parking(&backend).await;
+    let asked = house.ask(&rooted(json!({}))).await.json().await["result"].clone();
+    assert_eq!(asked["resultType"], "input_required");
+    assert_eq!(asked["inputRequests"]["q0"]["method"], "roots/list");
+    let roots = json!({ "roots": [] });
+    let state = json!({ "requestState": asked["requestState"], "inputResponses": { "q0": roots } });
+    let answer = house.ask(&rooted(state)).await.json().await;
+    assert_eq!(answer["result"]["content"][0]["text"], "done");
+    let response = backend.wait_for("response").await;
+    assert_eq!(response.body, json!({ "jsonrpc": "2.0", "id": "q", "result": roots }));
+    assert_eq!(backend.asked("tools/call").len(), 1);
+}
+
+#[tokio::test]
+async fn calls_that_may_be_parked_have_a_session_each_while_they_run() {
+    let backend = asking().await;
+    let house = House::parking(&backend).await;
+    let first = parked(&house).await;
+    let second = parked(&house).await;
+    assert_ne!(first, second);
+    assert_eq!(backend.asked("initialize").len(), 2);
+    let answers = json!({ "q0": { "action": "cancel" } });
+    let retry = call(json!({ "requestState": first, "inputResponses": answers }));
+    assert_eq!(house.ask(&retry).await.json().await["result"]["resultType"], "complete");
+    // The first one's session is free again.
+    parked(&house).await;
+    assert_eq!(backend.asked("initialize").len(), 2);
 }
