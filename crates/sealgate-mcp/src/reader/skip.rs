@@ -4,20 +4,10 @@
 use super::{Odd, Reader};
 use crate::envelope::MAX_DEPTH;
 
-/// How many bytes of a string are looked at one by one: keys are shorter than this, and a search
+/// How much of a string is looked at a word at a time: keys are shorter than this, and a search
 /// costs more than it spares there.
 const FEW: usize = 16;
-
-/// Whether a byte ends a run of plain characters: a quote, a backslash or a control character.
-const ENDS: [bool; 256] = {
-    let mut ends = [false; 256];
-    let mut byte = 0;
-    while byte < ends.len() {
-        ends[byte] = byte < 0x20 || matches!(byte as u8, b'"' | b'\\');
-        byte += 1;
-    }
-    ends
-};
+const WORD: usize = size_of::<u64>();
 
 impl Reader<'_> {
     /// Passes the value that begins here.
@@ -191,13 +181,35 @@ impl Reader<'_> {
 /// Where the quote or backslash stands that ends a run of plain characters; `None` if there is
 /// none, or a control character before it, which JSON wants escaped.
 fn run(text: &[u8]) -> Option<usize> {
-    let few = &text[..text.len().min(FEW)];
-    if let Some(at) = few.iter().position(|byte| ENDS[usize::from(*byte)]) {
-        return (text[at] >= 0x20).then_some(at);
+    for at in (0..FEW).step_by(WORD) {
+        let rest = text.get(at..)?;
+        let Some(word) = rest.first_chunk() else {
+            let end = rest.iter().position(|byte| ends(*byte))?;
+            return (rest[end] >= 0x20).then_some(at + end);
+        };
+        if let Some(end) = first_end(u64::from_le_bytes(*word)) {
+            return (rest[end] >= 0x20).then_some(at + end);
+        }
     }
     let rest = text.get(FEW..)?;
     let end = memchr::memchr2(b'"', b'\\', rest)?;
     // Without an early end, so that it is compared a register at a time.
     let has_control = rest[..end].iter().fold(false, |found, byte| found | (*byte < 0x20));
     (!has_control).then_some(FEW + end)
+}
+
+/// Whether a byte ends a run of plain characters: a quote, a backslash or a control character.
+fn ends(byte: u8) -> bool {
+    byte < 0x20 || matches!(byte, b'"' | b'\\')
+}
+
+/// The first byte of a little-endian word that [`ends`] a run. A byte with its high bit set does
+/// not, and one below a bound is the first to borrow when the bound is taken from each: what is
+/// marked above the first mark may be wrong, the first is right.
+fn first_end(word: u64) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 0xff;
+    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    let marks = (below(word, 0x20) | is(b'"') | is(b'\\')) & (ONES << 7);
+    (marks != 0).then(|| marks.trailing_zeros() as usize / WORD)
 }

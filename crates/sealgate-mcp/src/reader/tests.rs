@@ -185,6 +185,22 @@ fn nearly() -> impl Strategy<Value = String> {
     )
 }
 
+#[test]
+fn strings_end_wherever_their_quote_stands() {
+    for plain in ["a", "é", "\u{7f}", "\u{10ffff}", "!", "#", "[", "]", "\u{a2}", "\u{dc}"] {
+        for length in 0..40 {
+            let text = plain.repeat(length);
+            assert_eq!(read(&format!("\"{text}\"")), Some(&*format!("\"{text}\"")), "{text}");
+            for ended in ['\0', '\u{1f}', '\n'] {
+                let broken = format!("\"{text}{ended}{plain}\"");
+                assert_eq!(read(&broken), None, "{broken:?}");
+            }
+            let escaped = format!("\"{text}\\\"{plain}\"");
+            assert_eq!(read(&escaped), Some(&*escaped));
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2048))]
 
