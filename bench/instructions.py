@@ -87,7 +87,7 @@ def call(address, instrument):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bar", type=int, default=73_000)
+    parser.add_argument("--bar", type=int, default=72_000)
     bar = parser.parse_args().bar
     upstream = targets.upstream()
     try:

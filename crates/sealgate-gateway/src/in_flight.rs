@@ -4,14 +4,15 @@
 //! The table is this process's own: a cancellation is advice (MCP, cancellation), so that one
 //! which reaches another replica may go unheard.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The requests that wait for an answer.
 #[derive(Default)]
 pub(crate) struct InFlight {
-    requests: Mutex<HashMap<(u64, Arc<str>), Running>>,
+    /// Ordered, because there are few at a time: to compare some keys costs less than to hash one.
+    requests: Mutex<BTreeMap<(u64, Arc<str>), Running>>,
 }
 
 struct Running {
