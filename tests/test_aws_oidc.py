@@ -6,10 +6,13 @@ import subprocess
 import pytest
 
 from kit import resources
+from kit.aws_endpoint import AwsEndpoint
+from kit.certificates import Authority
 from kit.gateway import BINARY, environment
 from kit.mcp_client import RpcError
 from kit.oidc_provider import AUDIENCE, OidcProvider, WebIdentitySts
 from kit.process import eventually, free_port
+from kit.servers import ROOT
 from kit.sigv4_front import SigV4Front
 
 SECRET = "the-client's-secret/with+signs"
@@ -125,6 +128,46 @@ def test_the_policy_serves_by_reference_too_and_the_client_may_be_named_in_its_s
 def test_a_provider_that_wants_the_secret_in_the_form_gets_it_there(serve, source, sts, ending):
     sts.provider = ending(OidcProvider(SECRET, "client_secret_post"))
     assert echo(serve(source(issuer=sts.provider.issuer)).opened()) == "Echo: hello"
+
+
+def test_a_provider_is_asked_over_tls_and_only_if_it_is_trusted(gateway, source, sts, ending, tmp_path):
+    authority, files = Authority(), [tmp_path / name for name in ("key.pem", "chain.pem", "authority.pem")]
+    chain, key = authority.leaf("127.0.0.1")
+    for file, text in zip(files, (key, chain, authority.pem)):
+        file.write_text(text)
+    sts.provider, sts.trust = ending(OidcProvider(SECRET, tls=files[:2])), authority.pem
+    made = source(issuer=sts.provider.issuer)
+    trusting = {"AWS_ENDPOINT_URL_STS": sts.url, "SSL_CERT_FILE": str(files[2])}
+    assert echo(gateway(made, env=trusting).opened()) == "Echo: hello"
+
+    stranger = refused(gateway(made, env={"AWS_ENDPOINT_URL_STS": sts.url}))
+    assert stranger["reason"] == "credentials_unreachable"
+    assert f"OIDC discovery at {sts.provider.issuer}" in stranger["message"]
+    assert "certificate" in stranger["message"]
+
+
+def test_the_example_is_served(gateway, sts, provider, ending, tmp_path):
+    text = (ROOT / "examples" / "oidc-exchange.yaml").read_text()
+    host = "tools-abc123.gateway.bedrock-agentcore.eu-central-1.amazonaws.com"
+    scope = {"region": "eu-central-1", "service": "bedrock-agentcore"}
+    endpoint = ending(AwsEndpoint(host, "/mcp", identities=[], **scope))
+    endpoint.expected.identities = sts.issued
+    for there, here in (
+        ("https://id.example.com", provider.issuer),
+        ("arn:aws:iam::123456789012:role/tools", sts.role),
+        ("aud: sts.amazonaws.com", f"aud: {AUDIENCE}"),
+    ):
+        assert there in text
+        text = text.replace(there, here)
+    file = tmp_path / "oidc-exchange.yaml"
+    # oidc-provider knows audiences as resources (RFC 8707) only.
+    file.write_text(text.replace("clientID: gateway", f"clientID: gateway, resources: ['{AUDIENCE}']"))
+    running = gateway(
+        file, options=["--via", f"http://{endpoint.authority}"],
+        env={"AWS_ENDPOINT_URL_STS": sts.url, "OIDC_CLIENT_SECRET": SECRET},
+    )
+    assert running.opened().text("tools__echo", {"a": 1}) == '{"a": 1}'
+    assert endpoint.refused == []
 
 
 def test_each_renewal_takes_a_token_of_its_own_and_no_call_fails(serve, source, front, sts):

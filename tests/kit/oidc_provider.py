@@ -1,5 +1,6 @@
 """A real OpenID Connect provider, and an STS that takes its tokens as AWS's does."""
 
+import ssl
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
@@ -16,13 +17,11 @@ AUDIENCE = "https://sts.amazonaws.com"
 class OidcProvider(Server):
     """Issues tokens to the client `gateway`, by its secret."""
 
-    def __init__(self, secret, authentication="client_secret_basic"):
+    def __init__(self, secret, authentication="client_secret_basic", tls=()):
+        """`tls`: the files of a key and of its certificate."""
         port = free_port()
-        super().__init__([node(), FIXTURES / "provider.mjs", port, secret, authentication], port)
-
-    @property
-    def issuer(self):
-        return f"http://{self.authority}"
+        self.issuer = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+        super().__init__([node(), FIXTURES / "provider.mjs", port, secret, authentication, *tls], port)
 
 
 class WebIdentitySts(RotatingSts):
@@ -31,6 +30,7 @@ class WebIdentitySts(RotatingSts):
 
     def __init__(self, provider, lifetime=3600):
         self.provider, self.claims = provider, []
+        self.trust = None  # an authority's certificate, for a provider that speaks TLS
         super().__init__(lifetime)
 
     def serve(self, client, request):
@@ -44,7 +44,8 @@ class WebIdentitySts(RotatingSts):
         super().serve(client, request)
 
     def _verified(self, token):
-        keys = jwt.PyJWKClient(f"{self.provider.issuer}/jwks")
+        context = ssl.create_default_context(cadata=self.trust) if self.trust else None
+        keys = jwt.PyJWKClient(f"{self.provider.issuer}/jwks", ssl_context=context)
         return jwt.decode(
             token, keys.get_signing_key_from_jwt(token), algorithms=["RS256"],
             issuer=self.provider.issuer, audience=AUDIENCE, options={"require": ["exp", "sub"]},

@@ -28,8 +28,7 @@ pub use explain::Explanation;
 pub(crate) use explain::MASK;
 pub use headers::is_signable;
 use key::DayKey;
-pub use query::canonical_query;
-pub(crate) use query::escaped;
+pub use query::{canonical_query, percent_encoded};
 
 /// What a signature is valid for. A region that is `*` or a list (`us-east-1,eu-west-1`) makes
 /// the signer use SigV4a, whose signatures hold in every region of the set.

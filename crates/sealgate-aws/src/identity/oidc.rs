@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::IdentityError;
 use crate::endpoint::is_loopback;
 use crate::secret::Secret;
-use crate::sign::{MASK, escaped};
+use crate::sign::{MASK, percent_encoded};
 
 mod fetch;
 
@@ -177,7 +177,7 @@ impl OidcClient {
             form.push('&');
             form.push_str(name);
             form.push('=');
-            form.push_str(&escaped(value));
+            form.push_str(&percent_encoded(value));
         };
         if !self.scopes.is_empty() {
             add("scope", &self.scopes.join(" "));
@@ -197,7 +197,7 @@ impl OidcClient {
         headers.insert(header::CONTENT_TYPE, fetch::FORM);
         if let Authentication::Basic = way {
             // Each is form-encoded before it is joined (RFC 6749, 2.3.1).
-            let pair = format!("{}:{}", escaped(&self.client_id), escaped(secret));
+            let pair = format!("{}:{}", percent_encoded(&self.client_id), percent_encoded(secret));
             let mut value =
                 header::HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)))
                     .map_err(|_| "the client's name and secret fit in no header".to_owned())?;

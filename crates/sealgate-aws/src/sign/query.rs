@@ -45,7 +45,7 @@ pub(super) fn append(out: &mut Vec<u8>, raw: &str, added: &[(&str, &str)]) {
         })
         .collect();
     for (key, value) in added {
-        pairs.push((escaped(key).into_bytes(), escaped(value).into_bytes()));
+        pairs.push((percent_encoded(key).into_bytes(), percent_encoded(value).into_bytes()));
     }
     pairs.sort();
     for (index, (key, value)) in pairs.iter().enumerate() {
@@ -58,8 +58,9 @@ pub(super) fn append(out: &mut Vec<u8>, raw: &str, added: &[(&str, &str)]) {
     }
 }
 
-/// Plain text, escaped so that it can stand in a query or a form.
-pub(crate) fn escaped(plain: &str) -> String {
+/// Plain text with everything but the unreserved characters (RFC 3986, 2.3) as escapes, so that it
+/// can stand in a query or a form.
+pub fn percent_encoded(plain: &str) -> String {
     let mut out = Vec::with_capacity(plain.len() + 8);
     plain.bytes().for_each(|byte| write_byte(&mut out, byte));
     // Only ASCII was written.

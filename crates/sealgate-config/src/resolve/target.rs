@@ -1,14 +1,13 @@
 //! A configured path in, the request target that is sent (and signed) out.
 
-use std::fmt::Write;
-
 use http::uri::PathAndQuery;
+use sealgate_aws::sign::canonical_query;
 
 use crate::finding::Severity;
 use crate::report::At;
 
 /// Checks a path with its query. For signed backends, whatever AWS and a proxy on the way might
-/// read differently is refused, and the query gets the one encoding that SigV4 knows.
+/// read differently is refused, and the query gets the one form that all verifiers read alike.
 pub(super) fn check(text: &str, at: &At, signed: bool) -> Option<String> {
     let (path, query) = match text.split_once('?') {
         Some((path, query)) => (path, Some(query)),
@@ -69,33 +68,6 @@ fn is_percent_encoded(text: &str) -> bool {
     text.split('%').skip(1).all(|rest| {
         rest.len() >= 2 && rest.as_bytes()[..2].iter().all(|byte| byte.is_ascii_hexdigit())
     })
-}
-
-/// Encodes everything but unreserved characters, once; what is encoded already stays.
-fn canonical_query(query: &str) -> String {
-    let mut canonical = String::with_capacity(query.len());
-    let part = |text: &str, canonical: &mut String| {
-        for byte in text.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte) {
-                canonical.push(char::from(byte));
-            } else {
-                // Writing to a String cannot fail.
-                let _ = write!(canonical, "%{byte:02X}");
-            }
-        }
-    };
-    for (index, pair) in query.split('&').enumerate() {
-        if index > 0 {
-            canonical.push('&');
-        }
-        let (name, value) = pair.split_once('=').map_or((pair, None), |(n, v)| (n, Some(v)));
-        part(name, &mut canonical);
-        if let Some(value) = value {
-            canonical.push('=');
-            part(value, &mut canonical);
-        }
-    }
-    canonical
 }
 
 #[cfg(test)]

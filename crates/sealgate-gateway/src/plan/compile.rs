@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::header::HeaderValue;
-use sealgate_aws::sign::{Scope, canonical_query};
+use sealgate_aws::sign::Scope;
 use sealgate_config::resolved::{Backend, Credential, Endpoint, QuestionSetting, Resolved, Route};
 
 use super::{BackendPlan, ListenerPlan, Place, Places, Plan, RoutePlan};
@@ -199,11 +199,6 @@ fn compile_seal(backend: &Backend, base: &Foundation) -> Result<(Seal, String), 
             let host = signing_host.clone().unwrap_or_else(|| backend.authority.clone());
             let identity = base.identities.get(identity);
             let clock = base.identities.clock(&host);
-            // What every verifier reads alike is what goes out.
-            let target = match target.split_once('?') {
-                Some((path, query)) => format!("{path}?{}", canonical_query(query)),
-                None => target,
-            };
             let seal = SigV4::new(identity, scope, host, clock).signing_too(signed_headers);
             (Seal::SigV4(seal), target)
         }

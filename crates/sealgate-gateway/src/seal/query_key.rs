@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use sealgate_aws::sign::percent_encoded;
+
 /// A key as a query has it, percent-encoded. Cannot be printed.
 pub(crate) struct QueryKey {
     name: String,
@@ -11,7 +13,7 @@ pub(crate) struct QueryKey {
 impl QueryKey {
     /// The key `value` in the parameter `name`.
     pub(crate) fn new(name: &str, value: &str) -> Self {
-        Self { name: encode(name), value: encode(value) }
+        Self { name: percent_encoded(name), value: percent_encoded(value) }
     }
 
     /// The target with the key behind everything else.
@@ -31,20 +33,6 @@ impl fmt::Debug for QueryKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("QueryKey").field("name", &self.name).finish_non_exhaustive()
     }
-}
-
-/// Percent-encodes everything but the unreserved characters (RFC 3986 section 2.3).
-fn encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(char::from(byte));
-            }
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
