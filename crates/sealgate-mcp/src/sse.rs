@@ -50,12 +50,7 @@ pub struct Decoder {
     limit: usize,
     /// An event that needs more than this held while the next chunk is awaited goes out in pieces.
     hold: usize,
-    /// The event so far goes out in pieces.
-    is_piecewise: bool,
-    /// In the middle of a data line whose start went out.
-    is_in_line: bool,
-    /// The event has ended, and what is left of it goes out first.
-    is_at_end: bool,
+    stage: Stage,
     pieces: VecDeque<Bytes>,
     chunk: Bytes,
     /// Start of a line whose end has not come yet.
@@ -70,6 +65,19 @@ pub struct Decoder {
     has_data: bool,
     /// The data so far, once it has more than one line.
     lines: Vec<u8>,
+}
+
+/// How the event so far goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Once it is all there.
+    Whole,
+    /// In pieces; a new line begins.
+    Pieces,
+    /// In pieces; in the middle of a data line whose start went out.
+    InLine,
+    /// In pieces; all of it has come, and what is left of them goes out before its end.
+    Ending,
 }
 
 impl Event {
@@ -90,9 +98,7 @@ impl Decoder {
         Self {
             limit,
             hold: usize::MAX,
-            is_piecewise: false,
-            is_in_line: false,
-            is_at_end: false,
+            stage: Stage::Whole,
             pieces: VecDeque::new(),
             chunk: Bytes::new(),
             partial: Vec::new(),
@@ -134,8 +140,8 @@ impl Decoder {
             if let Some(piece) = self.piece() {
                 return Some(Ok(Part::Data(piece)));
             }
-            if std::mem::take(&mut self.is_at_end) {
-                (self.has_fields, self.has_data, self.is_piecewise) = (false, false, false);
+            if self.stage == Stage::Ending {
+                (self.has_fields, self.has_data, self.stage) = (false, false, Stage::Whole);
                 return Some(Ok(Part::End(std::mem::take(&mut self.event))));
             }
             let Some(line) = self.line() else {
@@ -165,7 +171,7 @@ impl Decoder {
     /// The next whole line, without its end; keeps the start of one that is not whole. A line
     /// above the limit is cut to just above it, for [`Decoder::next`] to see.
     fn line(&mut self) -> Option<Bytes> {
-        if self.is_in_line {
+        if self.stage == Stage::InLine {
             return None;
         }
         if self.after_return && !self.chunk.is_empty() {
@@ -207,8 +213,8 @@ impl Decoder {
         }
         let value = line.slice(start..);
         match &line[..colon] {
-            b"data" if self.is_piecewise => self.data_piece(value),
-            b"data" => self.data(value),
+            b"data" if self.stage == Stage::Whole => self.data(value),
+            b"data" => self.data_piece(value),
             b"event" => self.event.event = Some(value),
             b"id" if memchr::memchr(0, &value).is_none() => self.event.id = Some(value),
             b"retry" if value.iter().all(u8::is_ascii_digit) => {
@@ -235,19 +241,14 @@ impl Decoder {
     }
 
     fn dispatch(&mut self) -> Result<Option<Part>, SseFault> {
+        if self.stage != Stage::Whole {
+            self.let_go();
+            self.stage = Stage::Ending;
+            return Ok(None);
+        }
         let mut event = std::mem::take(&mut self.event);
         let has_fields = std::mem::take(&mut self.has_fields);
         self.has_data = false;
-        if self.is_piecewise && !self.lines.is_empty() {
-            // What was gathered goes first; the blank line is read again as it were.
-            self.let_go();
-            (self.event, self.has_fields, self.has_data) = (event, has_fields, true);
-            self.is_at_end = true;
-            return Ok(None);
-        }
-        if std::mem::take(&mut self.is_piecewise) {
-            return Ok(Some(Part::End(event)));
-        }
         if !self.lines.is_empty() {
             event.data = std::mem::take(&mut self.lines).into();
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::Decoder;
+use super::{Decoder, Stage};
 
 /// Lines of an event in pieces are handed out together up to this size, in bytes.
 const GATHER: usize = 16 * 1024;
@@ -18,7 +18,7 @@ impl Decoder {
 
     /// Whether an event has begun and not ended: a stream that ends here breaks off.
     pub fn is_within_event(&self) -> bool {
-        self.has_fields || self.is_piecewise || !self.partial.is_empty()
+        self.has_fields || self.stage != Stage::Whole || !self.partial.is_empty()
     }
 
     /// The next piece that is ready.
@@ -26,13 +26,13 @@ impl Decoder {
         if let Some(piece) = self.pieces.pop_front() {
             return Some(piece);
         }
-        if !self.is_in_line || self.chunk.is_empty() {
+        if self.stage != Stage::InLine || self.chunk.is_empty() {
             return None;
         }
         let Some(end) = memchr::memchr2(b'\r', b'\n', &self.chunk) else {
             return Some(std::mem::take(&mut self.chunk));
         };
-        self.is_in_line = false;
+        self.stage = Stage::Pieces;
         let piece = self.chunk.split_to(end);
         self.after_return = self.chunk[0] == b'\r';
         let _ = self.chunk.split_to(1);
@@ -68,17 +68,17 @@ impl Decoder {
     /// Lets go of what is held, if it is too much, when the chunk is used up.
     pub(super) fn hand_out(&mut self) {
         let held = self.partial.len() + self.event.data.len() + self.lines.len();
-        if !self.is_piecewise && held <= self.hold {
+        if self.stage == Stage::Whole && held <= self.hold {
             return;
         }
-        if self.has_data && !self.is_piecewise {
-            self.is_piecewise = true;
+        if self.has_data && self.stage == Stage::Whole {
+            self.stage = Stage::Pieces;
             let held = std::mem::take(&mut self.event.data);
             if self.lines.is_empty() && !held.is_empty() {
                 self.pieces.push_back(held);
             }
         }
-        if self.is_piecewise {
+        if self.stage != Stage::Whole {
             self.let_go();
         }
         let mark = if self.is_first_line { "\u{feff}".as_bytes() } else { b"" };
@@ -93,7 +93,6 @@ impl Decoder {
             self.pieces.push_back(Bytes::from_static(b"\n"));
         }
         self.pieces.extend((!value.is_empty()).then_some(value));
-        (self.has_fields, self.is_first_line) = (true, false);
-        (self.is_piecewise, self.is_in_line) = (true, true);
+        (self.has_fields, self.is_first_line, self.stage) = (true, false, Stage::InLine);
     }
 }
