@@ -95,6 +95,24 @@ mod tests {
     }
 
     #[test]
+    fn one_call_at_a_time_tries_whether_the_backend_is_back_and_ever_more_rarely() {
+        let health = Health::default();
+        for _ in 0..TOLERATED {
+            health.failed();
+        }
+        let due = || health.retry_at.load(Ordering::Relaxed);
+        let first = due();
+        // The pause is over.
+        health.retry_at.store(1, Ordering::Relaxed);
+        while health.now() < 1 {}
+        assert!(health.admits().is_ok());
+        assert!(health.admits().is_err(), "the one that tries has not come back yet");
+        health.failed();
+        assert!(due() >= first + PAUSE.0, "{first} and then {}", due());
+        assert_eq!(health.pause(), 2 * PAUSE.0);
+    }
+
+    #[test]
     fn pauses_grow_to_a_bound() {
         let health = Health::default();
         let pauses: Vec<_> = (0..20).map(|_| (health.failed(), health.pause()).1).collect();
