@@ -86,3 +86,20 @@ def test_a_backend_cancels_its_question_under_the_id_that_the_client_knows(both,
     assert cancelled["params"]["requestId"] == second["id"] != first["id"]
     client.post({"jsonrpc": "2.0", "id": first["id"], "result": {"action": "decline"}}).body
     assert next(messages)["result"]["content"][0]["text"] == "done"
+
+
+def test_a_call_whose_stream_has_ended_can_be_cancelled_before_its_client_is_back(both, pair):
+    """The backend has closed the stream for the client to come back later (SEP-1699)."""
+
+    def behave(connection, request, message):
+        if message and message.get("method") == "tools/call":
+            EventStream(connection).event(id="e1", retry=60_000).end()
+            return True
+
+    pair[0].behaviour = behave
+    client = both.opened()
+    left = client.post(call("left", "one__echo"))
+    assert left.is_stream and b'"id"' not in left.body
+    assert client.notify("notifications/cancelled", {"requestId": "left"}).status == 202
+    heard = pair[0].wait_for(lambda one: one.what == "POST notifications/cancelled").message
+    assert heard["params"]["requestId"] == pair[0].seen("POST tools/call")[0].message["id"]

@@ -1,9 +1,12 @@
 """Clients and servers of both eras on one endpoint: real servers, aggregated, each in its own era."""
 
+import threading
+
 import pytest
 
 from kit import resources, servers
 from kit.modern_client import PREFIX, VERSION, ModernClient
+from kit.scripted import Gate, ScriptedServer
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +103,44 @@ def test_a_question_reaches_a_modern_client_only_from_a_modern_server(mixed):
         "tools/call", name="modern__test_input_required_result_elicitation", arguments={}
     )
     assert (status, message["error"]["code"]) == (400, -32021)
+
+
+def old_server(gateway, server, folder, **annotations):
+    """A gateway that holds legacy sessions with the server for modern clients."""
+    found = {f"sealgate.dev/{name}": value for name, value in {"era": "legacy", **annotations}.items()}
+    source = resources.write(
+        folder / "old.yaml",
+        resources.backend("old", server.port, annotations=found),
+        resources.route("old", resources.reference("old"), prefixMode="Never"),
+    )
+    return gateway(source)
+
+
+def test_sessions_that_the_gateway_holds_are_closed_when_it_ends(gateway, ending, tmp_path):
+    server = ending(ScriptedServer(name="old"))
+    running = old_server(gateway, server, tmp_path)
+    for capabilities in ({}, {"roots": {}}):
+        assert texts(ModernClient(running, capabilities).result("tools/call", name="echo", arguments={})) == ["{}"]
+    assert len(server.seen("POST initialize")) == 2
+    running.terminate()
+    running.process.wait()
+    closed = server.seen("DELETE")
+    assert [request.header("mcp-session-id") for request in closed] == ["old-session"] * 2
+
+
+def test_a_session_in_use_is_closed_once_its_call_is_answered(gateway, ending, tmp_path):
+    gate = Gate()
+    server = ending(ScriptedServer({"hold": gate}, name="old"))
+    running = old_server(gateway, server, tmp_path)
+    called = threading.Thread(
+        target=lambda: ModernClient(running).result("tools/call", name="hold", arguments={}), daemon=True
+    )
+    called.start()
+    assert gate.entered.wait(10)
+    running.terminate()
+    running.logged(lambda record: record.get("message") == "draining")
+    assert not server.seen("DELETE")
+    gate.release()
+    called.join(10)
+    server.wait_for(lambda request: request.method == "DELETE")
+    running.process.wait()

@@ -9,7 +9,8 @@ import pytest
 from kit import resources
 from kit.events import EventStream
 from kit.mcp_client import RpcError
-from kit.scripted import Gate, ScriptedServer
+from kit.modern_client import ModernClient, last_message
+from kit.scripted import Gate, ModernServer, ScriptedServer
 from kit.wire import answer
 
 JSON = {"content-type": "application/json"}
@@ -157,6 +158,81 @@ def test_a_wrong_answer_is_a_prompt_and_named_error(start, bad, respond, reason)
     bad.behaviour = None
     assert client.text("bad__echo", {}) == "{}"
     assert all(request.target == "/mcp" for request in bad.requests)
+
+
+# The eras of the client and of the backend, other than both legacy.
+OTHER_CELLS = [("modern", "modern"), ("modern", "legacy"), ("legacy", "modern")]
+
+
+@pytest.fixture(params=OTHER_CELLS, ids="-".join)
+def cell(request):
+    return request.param
+
+
+@pytest.fixture
+def across(gateway, ending, good, cell, tmp_path):
+    """A bad backend of the cell's era beside the good one, and how the cell's client calls."""
+    client_era, era = cell
+    bad = ending((ModernServer if era == "modern" else ScriptedServer)(name="bad"))
+    running = gateway(
+        resources.write(
+            tmp_path / "route.yaml",
+            resources.backend("bad", bad.port, annotations={"sealgate.dev/era": era, "sealgate.dev/call-timeout": "1500ms"}),
+            resources.backend("good", good.port),
+            resources.route("r", resources.reference("bad"), resources.reference("good")),
+        )
+    )
+    client = ModernClient(running) if client_era == "modern" else running.opened()
+
+    def call(tool):
+        if client_era == "modern":
+            return client.request("tools/call", name=tool, arguments={})
+        answer = client.post({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": {}}})
+        return answer.status, last_message(answer.body)
+
+    return bad, call
+
+
+@pytest.mark.parametrize(("respond", "reason"), WRONG.values(), ids=WRONG)
+def test_a_wrong_answer_is_a_prompt_and_named_error_across_and_in_the_modern_era(across, respond, reason):
+    bad, call = across
+    bad.behaviour = on("tools/call", respond)
+    began = time.monotonic()
+    status, message = call("bad__echo")
+    assert time.monotonic() - began < PROMPT
+    error = message["error"]
+    assert (status, error["data"]["reason"], error["data"]["backend"]) == (200, reason, "bad")
+    assert "bad" in error["message"]
+    assert call("good__echo")[1]["result"]["content"][0]["text"] == "{}"
+    bad.behaviour = None
+    assert call("bad__echo")[1]["result"]["content"][0]["text"] == "{}"
+    assert all(request.target == "/mcp" for request in bad.requests)
+
+
+def test_a_silent_backend_ends_at_its_deadline_across_and_in_the_modern_era(across, cell):
+    bad, call = across
+    gate = Gate()
+    bad.behaviour = on("tools/call", lambda connection, message: gate({}))
+    began = time.monotonic()
+    status, message = call("bad__echo")
+    assert 1 < time.monotonic() - began < 1.5 + PROMPT
+    assert (status, message["error"]["data"]["reason"]) == (200, "upstream_first_byte_timeout")
+    if cell[1] == "legacy":
+        cancelled = bad.wait_for(lambda one: one.what == "POST notifications/cancelled").message
+        assert cancelled["params"]["requestId"] == bad.seen("POST tools/call")[0].message["id"]
+    gate.release()
+
+
+def test_statuses_words_and_waits_reach_the_caller_across_and_in_the_modern_era(across):
+    bad, call = across
+    bad.behaviour = on("tools/call", with_status(429, b"slow down", content_type="text/plain", retry_after="7"))
+    status, message = call("bad__echo")
+    error = message["error"]
+    assert "429" in error["message"] and "slow down" in error["message"]
+    assert error["data"]["retryAfter"] == 7 and "7 seconds" in error["data"]["remedy"]
+    own = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32099,"message":"own words","data":{"n":1}}}'
+    bad.behaviour = on("tools/call", with_status(422, own, content_type="application/json"))
+    assert call("bad__echo")[1]["error"] == {"code": -32099, "message": "own words", "data": {"n": 1}}
 
 
 @pytest.mark.parametrize("method", ["initialize", "tools/list"])

@@ -77,3 +77,18 @@ class Gate:
 
     def release(self):
         self._released.set()
+
+
+class ModernServer(ScriptedServer):
+    """The same in the modern era: no sessions, and every result says that it is complete."""
+
+    def result(self, message):
+        if message["method"] == "server/discover":
+            outcome = {"result": {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}}}
+        else:
+            outcome = super().result(message)
+        if "result" in outcome:
+            outcome["result"] |= {"resultType": "complete"}
+            if message["method"] in ("server/discover", "tools/list"):
+                outcome["result"] |= {"ttlMs": 0, "cacheScope": "private"}
+        return outcome

@@ -99,7 +99,8 @@ impl Hearing {
         let heard = match self {
             Self::Events(course) => course.next(|| Some(editor())).await?,
             Self::Whole(message) => {
-                return message.take().map(Next::Message).ok_or_else(Course::ended);
+                let other = || BackendError::NotJsonRpc("it answers another request".to_owned());
+                return message.take().map(Next::Message).ok_or_else(other);
             }
             Self::Large(..) | Self::Opening(_) => None,
         };
