@@ -1,25 +1,18 @@
-//! Splices: a body and edits by position → the edited body, in one allocation. What no edit names
-//! keeps its bytes.
+//! Splices: a body and edits by position → the edited body. What no edit names keeps its bytes.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::Bytes;
 
-/// How many edits fit without an allocation of their own; a rewritten call needs about six.
-const INLINE: usize = 8;
-
 /// Edits of one body, collected in any order.
 #[derive(Debug)]
 pub struct Splice<'a> {
     body: &'a [u8],
-    inline: [Edit<'a>; INLINE],
-    count: usize,
-    /// All edits, once there are more than fit inline.
-    spilled: Vec<Edit<'a>>,
+    edits: Vec<Edit<'a>>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 struct Edit<'a> {
     range: Range<usize>,
     text: Cow<'a, [u8]>,
@@ -28,23 +21,14 @@ struct Edit<'a> {
 impl<'a> Splice<'a> {
     /// Starts without edits.
     pub fn new(body: &'a [u8]) -> Self {
-        Self { body, inline: Default::default(), count: 0, spilled: Vec::new() }
+        Self { body, edits: Vec::new() }
     }
 
     /// Puts `text` in the place of `range`, which must lie in the body and must not overlap the
     /// range of another edit.
     pub fn replace(&mut self, range: Range<usize>, text: impl Into<Cow<'a, [u8]>>) {
         debug_assert!(range.start <= range.end && range.end <= self.body.len());
-        let edit = Edit { range, text: text.into() };
-        if self.spilled.is_empty() && self.count < INLINE {
-            self.inline[self.count] = edit;
-            self.count += 1;
-            return;
-        }
-        if self.spilled.is_empty() {
-            self.spilled.extend(self.inline.iter_mut().map(std::mem::take));
-        }
-        self.spilled.push(edit);
+        self.edits.push(Edit { range, text: text.into() });
     }
 
     /// Puts `text` before the byte at `place`. Several at one place stand in the order of the
@@ -71,23 +55,19 @@ impl<'a> Splice<'a> {
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.count == 0 && self.spilled.is_empty()
+        self.edits.is_empty()
     }
 
     /// The edited body. An edit that overlaps one before it, or leaves the body, is a bug of the
     /// caller: debug builds stop there, release builds leave that edit out.
     pub fn finish(mut self) -> Bytes {
-        let edits = match self.spilled.is_empty() {
-            true => &mut self.inline[..self.count],
-            false => &mut self.spilled[..],
-        };
         // Stable: several insertions at one place keep their order, and stand before a
         // replacement that starts there.
-        edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
-        let added: usize = edits.iter().map(|edit| edit.text.len()).sum();
+        self.edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
+        let added: usize = self.edits.iter().map(|edit| edit.text.len()).sum();
         let mut edited = Vec::with_capacity(self.body.len() + added);
         let mut from = 0;
-        for edit in edits {
+        for edit in &self.edits {
             let kept = self.body.get(from..edit.range.start);
             debug_assert!(kept.is_some(), "overlapping edits");
             let Some(kept) = kept else { continue };
