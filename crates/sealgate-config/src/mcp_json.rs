@@ -6,8 +6,9 @@ use sealgate_aws::identity::AssumeRole;
 
 use crate::finding::Severity;
 use crate::memory::SERVER;
-use crate::read::{Field, Object, Shape, header_name};
+use crate::read::{Field, Object, Shape, duration, header_name, lists};
 use crate::report::At;
+use crate::resolved::ListSettings;
 use crate::url::Url;
 
 /// One mcp.json.
@@ -23,6 +24,7 @@ pub(crate) struct McpServer {
     pub(crate) url: Url,
     pub(crate) headers: Vec<(HeaderName, Secret)>,
     pub(crate) include_tools: Vec<String>,
+    pub(crate) lists: ListSettings,
     pub(crate) aws: Option<AwsSettings>,
 }
 
@@ -37,12 +39,24 @@ pub(crate) struct AwsSettings {
     pub(crate) signing_host: Option<String>,
 }
 
-const FIELDS: [&str; 10] =
-    ["type", "url", "headers", "includeTools", "command", "args", "env", "cwd", "disabled", "aws"];
+const FIELDS: [&str; 12] = [
+    "type",
+    "url",
+    "headers",
+    "includeTools",
+    "command",
+    "args",
+    "env",
+    "cwd",
+    "disabled",
+    "aws",
+    "listCache",
+    "listGrace",
+];
 
 /// Fields that hold no secret.
 pub(crate) const SHOWN: &[&str] =
-    &["type", "url", "includeTools", "command", "cwd", "disabled", "aws"];
+    &["type", "url", "includeTools", "command", "cwd", "disabled", "aws", "listCache", "listGrace"];
 
 /// The place of `mcpServers`, and each server with its name.
 pub(crate) fn open<'a>(
@@ -114,11 +128,30 @@ fn read_server(name: &str, field: &Field<'_>) -> Option<McpServer> {
             .get("includeTools")
             .map(|field| field.strings(1024, &Shape::NON_EMPTY))
             .unwrap_or_default(),
+        lists: read_lists(&object)?,
         aws: match object.get("aws") {
             Some(aws) => read_aws(&aws)?,
             None => None,
         },
     })
+}
+
+fn read_lists(object: &Object<'_>) -> Option<ListSettings> {
+    let mut settings = ListSettings::default();
+    if let Some(field) = object.get("listCache") {
+        match lists::cache(&field.string()?) {
+            Ok(cache) => settings.cache = cache,
+            Err(problem) => field.at.invalid("list-cache", problem),
+        }
+    }
+    if let Some(field) = object.get("listGrace") {
+        let text = field.string()?;
+        match duration(&text) {
+            Some(grace) => settings.grace = grace,
+            None => field.at.invalid("duration", lists::no_duration(&text)),
+        }
+    }
+    Some(settings)
 }
 
 fn read_headers(object: &Object<'_>) -> Option<Vec<(HeaderName, Secret)>> {

@@ -2,6 +2,7 @@
 //! in the API server's words.
 
 mod fact;
+pub(crate) mod lists;
 mod rule;
 
 use std::time::Duration;

@@ -137,6 +137,8 @@ pub struct Backend {
     pub era: EraSetting,
     /// What becomes of a legacy backend's questions to a modern client.
     pub questions: QuestionSetting,
+    /// How its lists are kept.
+    pub lists: ListSettings,
 }
 
 /// One of several places that serve the same: what differs between them.
@@ -244,6 +246,33 @@ pub enum QuestionSetting {
     Park,
 }
 
+/// How the lists of a backend (tools, prompts, resources, templates) are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListSettings {
+    /// Which lists are answered without asking the backend.
+    pub cache: ListCacheSetting,
+    /// For how long the items of a backend that is down keep their place in merged lists; zero
+    /// lets them vanish at once.
+    pub grace: Duration,
+}
+
+/// Which lists are answered without asking the backend again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ListCacheSetting {
+    /// Those that the backend gives a `ttlMs`, for as long and for whom it says.
+    #[default]
+    Hinted,
+    /// None.
+    Off,
+    /// Also those without a `ttlMs`.
+    For {
+        /// How long they hold.
+        ttl: Duration,
+        /// Whether one client's list is every client's.
+        is_shared: bool,
+    },
+}
+
 /// Which protocol era to speak with a backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EraSetting {
@@ -278,6 +307,7 @@ impl fmt::Debug for Backend {
             .field("forward_headers", &self.forward_headers)
             .field("deadlines", &self.deadlines)
             .field("era", &self.era)
+            .field("lists", &self.lists)
             .finish()
     }
 }
@@ -294,6 +324,14 @@ impl Default for Deadlines {
             call: Duration::from_secs(300),
             idle: Duration::from_secs(300),
         }
+    }
+}
+
+// === impl ListSettings ===
+
+impl Default for ListSettings {
+    fn default() -> Self {
+        Self { cache: ListCacheSetting::default(), grace: Duration::from_secs(300) }
     }
 }
 

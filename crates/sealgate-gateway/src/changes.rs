@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use sealgate_mcp::capability::Offers;
+use sealgate_mcp::envelope::Envelope;
+use sealgate_mcp::method::Method;
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::plan::{BackendPlan, Plan, RoutePlan};
@@ -32,8 +34,23 @@ pub(crate) struct RouteChanges {
 /// Reloads that a stream may be behind; one that is further behind takes everything for changed.
 const BEHIND: usize = 16;
 
+/// Where the method of a message that says so little is looked for, in bytes.
+const LONGEST: usize = 4096;
+
 /// Every list that there is.
 const ALL: [Offers; 3] = [Offers::TOOLS, Offers::PROMPTS, Offers::RESOURCES];
+
+/// The list that `message` says has changed, by its capability; nothing if it says something else.
+pub(crate) fn changed_list(message: &[u8]) -> Option<Offers> {
+    // Most messages are told apart without being read.
+    memchr::memmem::find(message.get(..LONGEST.min(message.len()))?, b"list_changed")?;
+    match Envelope::parse_reply(message).ok()?.method()? {
+        Method::ToolsListChanged => Some(Offers::TOOLS),
+        Method::PromptsListChanged => Some(Offers::PROMPTS),
+        Method::ResourcesListChanged => Some(Offers::RESOURCES),
+        _ => None,
+    }
+}
 
 // === impl Changes ===
 

@@ -10,7 +10,7 @@ use sealgate_config::resolved::Resolved;
 use sealgate_mcp::keyring::Keyring;
 use tokio::sync::watch;
 
-use crate::backend::{Pooled, Reopened};
+use crate::backend::{Lists, Pooled, Reopened};
 use crate::changes::Changes;
 use crate::identities::Identities;
 use crate::in_flight::InFlight;
@@ -18,7 +18,6 @@ use crate::observe::Metrics;
 use crate::plan::{Foundation, Plan};
 use crate::reply::Parked;
 use crate::session::{Bridged, Ended, Openings, Tethers};
-use crate::upstream::Origins;
 
 /// What bounds a request.
 #[derive(Clone, Copy, Debug)]
@@ -65,12 +64,7 @@ impl Gateway {
         metrics: Arc<Metrics>,
         runtime: tokio::runtime::Handle,
     ) -> Self {
-        let foundation = Foundation {
-            origins: Arc::new(Origins::default()),
-            identities: Arc::new(Identities::new(runtime)),
-            metrics,
-            eras: Arc::default(),
-        };
+        let foundation = Foundation::new(metrics, runtime);
         let plan = Plan::compile(resolved, 1, &foundation);
         Self {
             plan: ArcSwap::from_pointee(plan),
@@ -109,6 +103,11 @@ impl Gateway {
     /// The identities in use.
     pub fn identities(&self) -> &Identities {
         &self.foundation.identities
+    }
+
+    /// What is kept of backends' lists.
+    pub(crate) fn lists(&self) -> &Lists {
+        &self.foundation.lists
     }
 
     /// Puts a new configuration into force. Running requests keep the plan that they began with.

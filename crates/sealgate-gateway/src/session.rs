@@ -117,6 +117,7 @@ impl Session {
     pub(crate) fn end(&self, gateway: &Gateway) {
         gateway.ended.end(self.fingerprint, self.token.expires_at, unix_now());
         gateway.bridged.forget(self.fingerprint);
+        gateway.lists().end(self.fingerprint);
     }
 }
 

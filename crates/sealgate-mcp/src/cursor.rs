@@ -10,6 +10,8 @@ pub const MAX_POSITIONS: usize = 1024;
 pub struct Cursor {
     /// Which state of the configuration it was made under: another may have other backends.
     pub generation: u64,
+    /// How many pages of one backend there were before it.
+    pub pages: u32,
     /// In the order of the route.
     pub positions: Vec<Position>,
 }
@@ -30,6 +32,7 @@ impl Cursor {
     /// [`TokenError::Unsealable`] without random numbers.
     pub fn seal(&self, keyring: &Keyring, bind: &[u8]) -> Result<String, TokenError> {
         let mut plain = self.generation.to_le_bytes().to_vec();
+        plain.extend_from_slice(&self.pages.to_le_bytes());
         for position in &self.positions {
             plain.extend_from_slice(&position.backend.to_le_bytes());
             // 0 is none; a length is one more than it is.
@@ -51,7 +54,8 @@ impl Cursor {
 }
 
 fn decode(plain: &[u8]) -> Option<Cursor> {
-    let (generation, mut rest) = plain.split_first_chunk()?;
+    let (generation, rest) = plain.split_first_chunk()?;
+    let (pages, mut rest) = rest.split_first_chunk()?;
     let mut positions = Vec::new();
     while !rest.is_empty() {
         let (backend, after) = rest.split_first_chunk()?;
@@ -68,7 +72,8 @@ fn decode(plain: &[u8]) -> Option<Cursor> {
             return None;
         }
     }
-    Some(Cursor { generation: u64::from_le_bytes(*generation), positions })
+    let (generation, pages) = (u64::from_le_bytes(*generation), u32::from_le_bytes(*pages));
+    Some(Cursor { generation, pages, positions })
 }
 
 #[cfg(test)]
@@ -81,6 +86,7 @@ mod tests {
         #[test]
         fn any_cursor_reads_back_for_its_binding_only(
             generation: u64,
+            pages: u32,
             cursors in prop::collection::vec((any::<u32>(), prop::option::of(any::<String>())), 0..5),
         ) {
             let keyring = Keyring::from_seeds(vec![[1; 32]]).unwrap();
@@ -88,7 +94,7 @@ mod tests {
                 .into_iter()
                 .map(|(backend, cursor)| Position { backend, cursor: cursor.map(Into::into) })
                 .collect();
-            let cursor = Cursor { generation, positions };
+            let cursor = Cursor { generation, pages, positions };
             let token = cursor.seal(&keyring, b"tools/list route").unwrap();
             prop_assert_eq!(Cursor::open(&keyring, b"tools/list route", &token), Ok(cursor));
             let other = Cursor::open(&keyring, b"prompts/list route", &token);

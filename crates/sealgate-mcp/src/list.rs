@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::caching::CacheScope;
+use crate::caching::{CacheScope, CachingHints};
 use crate::envelope::{Text, span_of};
 use crate::method::Method;
 
@@ -106,6 +106,14 @@ pub fn items(kind: ListKind, result: &RawValue) -> Result<(Page<'_>, Vec<Item<'_
     Ok((page, items))
 }
 
+/// What `result` says of how long it may be kept, if it says so.
+///
+/// # Errors
+/// [`ListFault`] if `result` is no page: nothing to keep.
+pub fn hints(kind: ListKind, result: &RawValue) -> Result<Option<CachingHints>, ListFault> {
+    read::page(kind, result).map(|(page, _)| page.hints())
+}
+
 /// Appends one item under a new name, as [`rewrite`] does.
 pub fn append(out: &mut Vec<u8>, item: &Item<'_>, name: &str) {
     if out.last().is_some_and(|last| *last != b'[') {
@@ -131,6 +139,15 @@ fn put_string(out: &mut Vec<u8>, text: &str) {
         out.push(b'"');
     } else {
         out.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
+    }
+}
+
+impl Page<'_> {
+    /// What the page says of how long it may be kept; for whom, if that is all it leaves out, is
+    /// for nobody else.
+    pub fn hints(&self) -> Option<CachingHints> {
+        let scope = self.cache_scope.unwrap_or(CacheScope::Private);
+        self.ttl_ms.map(|ttl_ms| CachingHints { ttl_ms, scope })
     }
 }
 

@@ -9,9 +9,9 @@ use http::{HeaderName, HeaderValue};
 use super::backend_tls_policy::{read_authorities, read_well_known};
 use super::{Metadata, ObjectReference};
 use crate::finding::Severity;
-use crate::read::{Field, Object, Shape, duration};
+use crate::read::{Field, Object, Shape, duration, lists};
 use crate::report::At;
-use crate::resolved::{EraSetting, QuestionSetting, SubjectName, TlsVersions};
+use crate::resolved::{EraSetting, ListSettings, QuestionSetting, SubjectName, TlsVersions};
 use crate::suggest::did_you_mean;
 
 const SESSION_ID: HeaderName =
@@ -45,6 +45,7 @@ pub(crate) struct BackendAnnotations {
     pub(crate) idle: Option<Duration>,
     pub(crate) era: EraSetting,
     pub(crate) questions: QuestionSetting,
+    pub(crate) lists: ListSettings,
     /// `load-balancing: failover`.
     pub(crate) failover: bool,
     /// Fixed headers of AgentCore Runtime.
@@ -127,7 +128,7 @@ impl Backend {
 // === impl BackendAnnotations ===
 
 impl BackendAnnotations {
-    const KEYS: [&'static str; 13] = [
+    const KEYS: [&'static str; 15] = [
         "via",
         "signing-host",
         "connect-timeout",
@@ -138,6 +139,8 @@ impl BackendAnnotations {
         "idle-timeout",
         "era",
         "questions",
+        "list-cache",
+        "list-grace",
         "load-balancing",
         "agentcore-session-id",
         "agentcore-user-id",
@@ -176,6 +179,14 @@ impl BackendAnnotations {
                             "Unsupported value: {text:?}: supported values: \"refuse\", \"park\""
                         ),
                     ),
+                },
+                "list-cache" => match lists::cache(text) {
+                    Ok(cache) => read.lists.cache = cache,
+                    Err(problem) => at.invalid("list-cache", problem),
+                },
+                "list-grace" => match duration(text) {
+                    Some(grace) => read.lists.grace = grace,
+                    None => at.invalid("duration", lists::no_duration(text)),
                 },
                 "load-balancing" => match text {
                     "round-robin" => read.failover = false,
@@ -222,7 +233,7 @@ fn agentcore(
 fn timeout(text: &str, at: &At) -> Option<Duration> {
     let read = duration(text).filter(|duration| !duration.is_zero());
     if read.is_none() {
-        at.invalid("duration", format!("Invalid value: {text:?}: must be a duration such as 30s"));
+        at.invalid("duration", lists::no_duration(text));
     }
     read
 }

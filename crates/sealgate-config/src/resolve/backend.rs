@@ -10,8 +10,8 @@ use crate::kind::{
     AI_GATEWAY, BackendReference, ENVOY_GATEWAY, Endpoint, Resource, Security, Target, is_backend,
 };
 use crate::resolved::{
-    self, Address, Backend, Credential, Deadlines, EraSetting, PrefixMode, QuestionSetting, Scheme,
-    Via,
+    self, Address, Backend, Credential, Deadlines, EraSetting, ListSettings, PrefixMode,
+    QuestionSetting, Scheme, Via,
 };
 use crate::url::{address, authority};
 
@@ -28,6 +28,7 @@ pub(super) struct Server<'a> {
     pub(super) deadlines: Deadlines,
     pub(super) era: EraSetting,
     pub(super) questions: QuestionSetting,
+    pub(super) lists: ListSettings,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) failover: bool,
 }
@@ -138,6 +139,7 @@ fn of_backend<'a>(
         },
         era: annotations.era,
         questions: annotations.questions,
+        lists: annotations.lists,
         headers: annotations.headers.clone(),
         failover: annotations.failover,
     })
@@ -172,6 +174,7 @@ fn of_service<'a>(
         deadlines: context.options.default_deadlines,
         era: EraSetting::Auto,
         questions: QuestionSetting::Refuse,
+        lists: ListSettings::default(),
         headers: Vec::new(),
         failover: false,
     })
@@ -227,6 +230,7 @@ impl Server<'_> {
             deadlines: self.deadlines,
             era: self.era,
             questions: self.questions,
+            lists: self.lists,
         })
     }
 }

@@ -12,8 +12,8 @@ use crate::finding::Severity;
 use crate::mcp_json::{AwsSettings, McpServer, McpServers};
 use crate::report::At;
 use crate::resolved::{
-    Address, Backend, Credential, EraSetting, PrefixMode, QuestionSetting, Route, Scheme,
-    ToolSelector,
+    Address, Backend, Credential, EraSetting, ListSettings, PrefixMode, QuestionSetting, Route,
+    Scheme, ToolSelector,
 };
 use crate::url::Url;
 
@@ -105,6 +105,7 @@ fn of_server(context: &Context<'_>, server: &McpServer) -> Option<Backend> {
     let mut backend = backend(context, &server.url, server.name.clone(), credential, at)?;
     backend.tools =
         ToolSelector { include: server.include_tools.clone(), ..ToolSelector::default() };
+    backend.lists = server.lists;
     Some(backend)
 }
 
@@ -138,6 +139,7 @@ fn backend(
         deadlines: context.options.default_deadlines,
         era: EraSetting::Auto,
         questions: QuestionSetting::Refuse,
+        lists: ListSettings::default(),
     })
 }
 

@@ -74,6 +74,8 @@ impl Reopen {
         let again = resumed(lost, &known);
         let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
         again.tell(Bytes::from_static(initialized.as_bytes())).await?;
+        // It may be another process, with other tools.
+        lost.backend().lists.changed_all();
         tracing::info!(backend = %lost.backend().name, "session with the backend opened again");
         table.put(self.session, known);
         Ok(again)

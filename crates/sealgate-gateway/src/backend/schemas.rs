@@ -5,17 +5,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sealgate_mcp::envelope::{Envelope, span};
+use sealgate_mcp::envelope::span;
 use sealgate_mcp::list::{self, ListKind};
-use sealgate_mcp::method::Method;
 use sealgate_mcp::object::Object;
 use sealgate_mcp::param_header::{self, ParamHeader};
 use sealgate_mcp::splice::Splice;
-use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::page::PAGES;
 use super::{Exchange, Lease};
-use crate::fail::{BackendError, Stage};
+use crate::fail::BackendError;
 use crate::gateway::Gateway;
 
 /// What is known of a backend's tools.
@@ -36,8 +35,6 @@ struct Known {
 const KEPT: Duration = Duration::from_secs(300);
 /// A tool that is not in the list is looked for again, but not more often than this.
 const LOOKED: Duration = Duration::from_secs(10);
-/// Pages that are read of a list before it is called endless.
-const PAGES: usize = 64;
 
 impl Schemas {
     fn recall(&self, tool: &str) -> Option<Arc<[ParamHeader]>> {
@@ -121,18 +118,14 @@ fn settle(
 
 async fn read(gateway: &Gateway, exchange: &Exchange) -> Result<Tools, BackendError> {
     let mut tools = HashMap::new();
-    let mut params = json!({});
+    let mut cursor: Option<String> = None;
     let within = exchange.backend().deadlines.list;
     for _ in 0..PAGES {
-        let id = gateway.upstream_id();
-        let (exchange, body) = exchange.own(&Method::ToolsList, &params.to_string(), &id);
-        let limit = gateway.limits.held_answer;
-        let asked = exchange.ask_plainly(body, &id, limit, within, Stage::List).await?;
-        let reply = Envelope::parse_reply(&asked.message)
-            .map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
-        let Some(result) = reply.result else { return Ok(tools) };
-        let (page, items) = list::items(ListKind::Tools, result)
-            .map_err(|error| BackendError::NotJsonRpc(error.to_string()))?;
+        let page = exchange.page(gateway, ListKind::Tools, cursor.as_deref(), within).await?;
+        let Some(result) = page else { break };
+        let broken = |error: &dyn std::fmt::Display| BackendError::NotJsonRpc(error.to_string());
+        let raw: &RawValue = serde_json::from_slice(&result).map_err(|error| broken(&error))?;
+        let (page, items) = list::items(ListKind::Tools, raw).map_err(|error| broken(&error))?;
         for item in items {
             let tool = Object::parse(item.raw.get()).ok();
             let schema = tool.and_then(|tool| tool.get("inputSchema"));
@@ -142,7 +135,7 @@ async fn read(gateway: &Gateway, exchange: &Exchange) -> Result<Tools, BackendEr
             }
         }
         match page.next_cursor {
-            Some(next) => params = json!({ "cursor": next }),
+            Some(next) => cursor = Some(next.into_owned()),
             None => break,
         }
     }

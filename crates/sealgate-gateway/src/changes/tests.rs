@@ -3,18 +3,11 @@ use std::sync::Arc;
 use sealgate_config::{Options, Source};
 
 use super::*;
-use crate::identities::Identities;
 use crate::observe::Metrics;
 use crate::plan::Foundation;
-use crate::upstream::Origins;
 
 fn foundation() -> Foundation {
-    Foundation {
-        origins: Arc::new(Origins::default()),
-        identities: Arc::new(Identities::new(tokio::runtime::Handle::current())),
-        metrics: Arc::new(Metrics::new()),
-        eras: Arc::default(),
-    }
+    Foundation::new(Arc::new(Metrics::new()), tokio::runtime::Handle::current())
 }
 
 /// A route with these backends: name, port, more fields of the reference.

@@ -91,6 +91,9 @@ pub enum BackendError {
     /// A backend that was away turns out to speak another era than the request was written in.
     #[error("speaks another era of the protocol than was known; send the request again")]
     EraFound,
+    /// Page follows page.
+    #[error("its list goes on after {0} pages, so that it is taken for endless")]
+    EndlessList(u32),
     /// The backend answered initialize with something else than an InitializeResult.
     #[error("the answer to initialize is not an InitializeResult: {0}")]
     InitializeResult(String),
@@ -108,6 +111,9 @@ pub enum BackendError {
         /// The backend's own message, shortened.
         message: String,
     },
+    /// A page's cursor is one that led there.
+    #[error("its list leads back to a page that it had before, so that it would never end")]
+    RepeatedCursor,
     /// The result is of a type that the client cannot take.
     #[error("answered with a result of type {0:?}, which this client cannot take")]
     ResultType(String),
@@ -172,10 +178,12 @@ impl BackendError {
             Self::ContentCoding(_) => "backend_content_coding",
             Self::ContentType(_) => "backend_content_type",
             Self::DiscoverResult(_) => "backend_discover_result",
+            Self::EndlessList(_) => "backend_endless_list",
             Self::EraFound => "backend_era_found",
             Self::InitializeResult(_) => "backend_initialize_result",
             Self::NotJsonRpc(_) => "backend_not_jsonrpc",
             Self::NoSession => "backend_no_session",
+            Self::RepeatedCursor => "backend_repeated_cursor",
             Self::ResultType(_) => "backend_result_type",
             Self::RpcError { .. } => "backend_rpc_error",
             Self::Send(error) => error.code(),
@@ -248,6 +256,20 @@ impl BackendError {
         }
     }
 
+    /// Whether it may be the backend's absence that shows, rather than its will.
+    pub(crate) fn is_absence(&self) -> bool {
+        match self {
+            Self::BrokenOff(_)
+            | Self::CircuitOpen { .. }
+            | Self::NoSession
+            | Self::Send(_)
+            | Self::SessionLost
+            | Self::Timeout { .. } => true,
+            Self::Status { status, .. } => status.is_server_error(),
+            _ => false,
+        }
+    }
+
     /// Whether a deadline passed on a request that the backend may still work on.
     pub(crate) fn is_overdue(&self) -> bool {
         matches!(self, Self::Timeout { .. } | Self::Send(SendError::FirstByteTimeout { .. }))
@@ -270,6 +292,9 @@ impl BackendError {
             ),
             Self::ContentType(_) | Self::NotJsonRpc(_) => {
                 Some("check that the backend's path is its MCP endpoint".to_owned())
+            }
+            Self::EndlessList(_) | Self::RepeatedCursor => {
+                Some("the backend's `nextCursor` must be missing on the last page".to_owned())
             }
             Self::NoSession => Some("start a new session once the backend is back".to_owned()),
             Self::Status { retry_after: Some(seconds), .. } => {

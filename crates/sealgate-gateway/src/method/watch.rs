@@ -87,7 +87,7 @@ async fn feed(
                     return;
                 }
             }
-            () = pass(client, stream.as_mut()) => {
+            () = pass(client, exchange, stream.as_mut()) => {
                 stream = None;
                 tokio::time::sleep(pause).await;
             }
@@ -96,9 +96,10 @@ async fn feed(
 }
 
 /// Passes notifications on until the stream ends.
-async fn pass(client: &mpsc::Sender<Bytes>, stream: Option<&mut Pump>) {
+async fn pass(client: &mpsc::Sender<Bytes>, exchange: &Exchange, stream: Option<&mut Pump>) {
     let Some(pump) = stream else { return std::future::pending().await };
     while let Ok(Some(message)) = pump.next().await {
+        exchange.backend().heard(&message);
         let Ok(envelope) = Envelope::parse_reply(&message) else { continue };
         let is_known = envelope.method().is_some_and(|method| {
             method != Method::SubscriptionsAcknowledged && method != Method::TasksNotification

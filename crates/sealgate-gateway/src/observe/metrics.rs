@@ -62,6 +62,10 @@ struct BackendCells {
     /// Requests of clients that this backend answered.
     requests: Durations,
     signatures: AtomicU64,
+    /// Lists that were looked for in memory: found, not found.
+    lists: [AtomicU64; 2],
+    /// Lists of before, given while the backend was down.
+    lists_kept: AtomicU64,
     /// Requests sent again, by why.
     resends: Mutex<HashMap<&'static str, u64>>,
     /// Rare, so a lock does no harm.
@@ -120,6 +124,8 @@ impl Metrics {
             name: Arc::clone(&key.1),
             requests: Durations::default(),
             signatures: AtomicU64::new(0),
+            lists: Default::default(),
+            lists_kept: AtomicU64::new(0),
             resends: Mutex::default(),
             errors: Mutex::default(),
         });
@@ -180,6 +186,16 @@ impl BackendMetrics {
     /// A request to the backend went out with a signature.
     pub fn signed(&self) {
         self.0.signatures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A page of a list that may be kept was looked for, and was there or was not.
+    pub fn list_found(&self, is_there: bool) {
+        self.0.lists[usize::from(!is_there)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A list of before was given because the backend is down.
+    pub fn list_kept(&self) {
+        self.0.lists_kept.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A request to the backend is sent again because of what the backend said. `reason` is a

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use sealgate_aws::sign::Explanation;
 use sealgate_config::resolved::{Deadlines, EraSetting, ForwardHeader, PrefixMode, ToolSelector};
+use sealgate_mcp::capability::Offers;
 use sealgate_mcp::name;
 
 use super::Places;
-use crate::backend::{Health, Memory};
+use crate::backend::{BackendLists, Health, Memory};
 use crate::fail::BackendError;
 use crate::observe::BackendMetrics;
 use crate::seal::{Draft, QueryKey, Seal};
@@ -47,6 +48,8 @@ pub struct BackendPlan {
     pub(crate) parks: bool,
     /// What was found out about it; survives reloads.
     pub(crate) memory: Arc<Memory>,
+    /// What is kept of its lists; survives reloads that leave the backend as it is.
+    pub(crate) lists: Arc<BackendLists>,
     pub(crate) metrics: BackendMetrics,
     pub(crate) health: Health,
 }
@@ -91,6 +94,16 @@ impl BackendPlan {
             PrefixMode::Always => Cow::Owned(name::join(&self.name, name)),
             PrefixMode::Never => Cow::Borrowed(name),
         }
+    }
+
+    /// A message of the backend that answers nobody: if it says that a list changed, nobody is
+    /// given the list of before any more.
+    pub(crate) fn heard(&self, message: &[u8]) -> Option<Offers> {
+        let list = self.lists.heard(message)?;
+        if list == Offers::TOOLS {
+            self.memory.schemas.forget();
+        }
+        Some(list)
     }
 
     /// The client's headers that this backend is to see, renamed; the first value of each.

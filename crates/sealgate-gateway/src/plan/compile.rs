@@ -9,8 +9,7 @@ use sealgate_aws::sign::Scope;
 use sealgate_config::resolved::{Backend, Credential, Endpoint, QuestionSetting, Resolved, Route};
 
 use super::{BackendPlan, ListenerPlan, Place, Places, Plan, RoutePlan};
-use crate::backend::Eras;
-use crate::backend::Health;
+use crate::backend::{Eras, Health, Lists};
 use crate::identities::Identities;
 use crate::listen::ListenerId;
 use crate::observe::Metrics;
@@ -24,6 +23,20 @@ pub(crate) struct Foundation {
     pub(crate) identities: Arc<Identities>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) eras: Arc<Eras>,
+    pub(crate) lists: Arc<Lists>,
+}
+
+impl Foundation {
+    /// Nothing known yet. Identities refresh themselves on `runtime`.
+    pub(crate) fn new(metrics: Arc<Metrics>, runtime: tokio::runtime::Handle) -> Self {
+        Self {
+            origins: Arc::default(),
+            identities: Arc::new(Identities::new(runtime)),
+            metrics,
+            eras: Arc::default(),
+            lists: Arc::default(),
+        }
+    }
 }
 
 /// Why a backend cannot be run although it resolved. Validation should have caught it.
@@ -101,6 +114,7 @@ fn compile_backend(
     base: &Foundation,
 ) -> Result<BackendPlan, CompileError> {
     let (seal, path_and_query) = compile_seal(backend, base)?;
+    let metrics = base.metrics.backend(route, &backend.name);
     Ok(BackendPlan {
         name: backend.name.as_str().into(),
         #[expect(clippy::cast_possible_truncation, reason = "half of the digest is the tag")]
@@ -123,7 +137,8 @@ fn compile_backend(
         era: backend.era,
         parks: backend.questions == QuestionSetting::Park,
         memory: base.eras.of(memory_key(route, backend)),
-        metrics: base.metrics.backend(route, &backend.name),
+        lists: base.lists.of(route, backend, &metrics),
+        metrics,
         health: Health::default(),
     })
 }

@@ -4,18 +4,11 @@ use http::HeaderMap;
 use sealgate_config::{Options, Source};
 
 use super::*;
-use crate::identities::Identities;
 use crate::listen::ListenerId;
 use crate::observe::Metrics;
-use crate::upstream::Origins;
 
 fn foundation() -> Foundation {
-    Foundation {
-        origins: Arc::new(Origins::default()),
-        identities: Arc::new(Identities::new(tokio::runtime::Handle::current())),
-        metrics: Arc::new(Metrics::new()),
-        eras: Arc::default(),
-    }
+    Foundation::new(Arc::new(Metrics::new()), tokio::runtime::Handle::current())
 }
 
 fn plan(text: &str) -> Plan {

@@ -215,6 +215,7 @@ impl Relay {
                     }
                 }
                 Some(Ok(Some(Told::Other(message, mark)))) => {
+                    self.exchange.backend().heard(&message);
                     (telling.event(&message, &mark), false)
                 }
                 Some(Ok(Some(Told::Answer(message, mark)))) => {

@@ -5,10 +5,8 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue};
 use sealgate_config::{Options, Source};
 
 use super::*;
-use crate::identities::Identities;
 use crate::observe::Metrics;
 use crate::plan::{Foundation, Plan, RoutePlan};
-use crate::upstream::Origins;
 
 const RESOURCES: &str = "
 apiVersion: aigateway.envoyproxy.io/v1beta1
@@ -70,12 +68,7 @@ fn route_of(resources: &str) -> Arc<RoutePlan> {
     let outcome = sealgate_config::load(&[source], &Options::default());
     let errors: Vec<_> = outcome.findings.iter().map(|finding| finding.render(false)).collect();
     assert!(!outcome.has_errors(), "{}", errors.join("\n"));
-    let base = Foundation {
-        origins: Arc::new(Origins::default()),
-        identities: Arc::new(Identities::new(tokio::runtime::Handle::current())),
-        metrics: Arc::new(Metrics::new()),
-        eras: Arc::default(),
-    };
+    let base = Foundation::new(Arc::new(Metrics::new()), tokio::runtime::Handle::current());
     Arc::clone(&Plan::compile(&outcome.resolved, 1, &base).routes[0])
 }
 

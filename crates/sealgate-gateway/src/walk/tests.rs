@@ -2,6 +2,7 @@ mod backend;
 mod house;
 mod legacy_to_modern;
 mod listening;
+mod lists;
 mod modern_to_legacy;
 mod modern_to_modern;
 mod parking;

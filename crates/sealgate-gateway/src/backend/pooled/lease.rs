@@ -105,6 +105,7 @@ impl Lease {
             }
         };
         drop(session);
+        self.base.backend().lists.changed_all();
         tracing::info!(backend = %self.base.backend().name, "pooled session opened again");
         self.exchange = upstream.exchange(&self.base);
         self.upstream = upstream;
@@ -123,6 +124,7 @@ impl Lease {
 
     /// News of the backend that came beside an answer.
     pub(crate) fn announce(&self, message: &Bytes) {
+        self.exchange.backend().heard(message);
         self.upstream.news.tell(message);
     }
 }

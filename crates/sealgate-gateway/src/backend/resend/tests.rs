@@ -6,11 +6,10 @@ use sealgate_config::Options;
 use sealgate_config::resolved::{Address, Credential};
 
 use super::*;
-use crate::identities::Identities;
 use crate::observe::Metrics;
 use crate::plan::{BackendPlan, Foundation, Plan};
+use crate::upstream::PoolLimits;
 use crate::upstream::tests::peer::Peer;
-use crate::upstream::{Origins, PoolLimits};
 
 mod hours;
 
@@ -73,12 +72,7 @@ impl Scripted {
         let backend = &mut outcome.resolved.routes[0].backends[0];
         backend.connect = vec![Address::Ip(self.peer.address)];
         backend.credential = credential;
-        let base = Foundation {
-            origins: Arc::new(Origins::default()),
-            identities: Arc::new(Identities::new(tokio::runtime::Handle::current())),
-            metrics: Arc::new(Metrics::new()),
-            eras: Arc::default(),
-        };
+        let base = Foundation::new(Arc::new(Metrics::new()), tokio::runtime::Handle::current());
         let plan = Plan::compile(&outcome.resolved, 1, &base);
         Arc::clone(&plan.routes[0].backends[0])
     }

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use http::Response;
-use sealgate_mcp::caching::CachingHints;
 use sealgate_mcp::list::ListKind;
 
-use super::super::{Call, list};
+use super::super::Call;
+use super::super::list::{self, Merged, Part, Place, Wanted};
 use super::call;
 use super::reach::{Reached, reach};
 use crate::authenticate::Principal;
-use crate::backend::Exchange;
+use crate::backend::{Asker, Exchange, Spoken};
 use crate::fail::{BackendError, Failure};
 use crate::fanout::gather;
 use crate::gateway::Gateway;
@@ -19,62 +19,79 @@ use crate::reply::ReplyBody;
 
 /// Answers `tools/list`, `prompts/list`, `resources/list` and `resources/templates/list`.
 pub(super) async fn list(
-    call: Call<'_, '_>,
+    mut call: Call<'_, '_>,
     kind: ListKind,
 ) -> Result<Response<ReplyBody>, Failure> {
     let received = &call.permit.received;
     let route = received.route;
     if route.single().is_some_and(|backend| list::passes_unchanged(backend, kind)) {
-        return call::only(call).await;
+        return match kept(&mut call, kind).await {
+            Some(result) => Ok(call.result(&result)),
+            None => call::only(call).await,
+        };
     }
-    if received.message.params.as_ref().is_some_and(|params| params.cursor.is_some()) {
-        return Err(Failure::InvalidParams("invalid cursor: this list has one page".to_owned()));
-    }
-    let exchanges = (0..route.backends.len()).map(|index| call.direct(index)).collect();
+    let place = Place::of(&call, kind)?;
+    let exchanges = (0..route.backends.len())
+        .filter(|index| place.of_backend(route.backends[*index].tag).is_some())
+        .map(|index| call.direct(index))
+        .collect();
     let gathered = gather(exchanges, |exchange| {
         let gateway = Arc::clone(&call.worker.gateway);
         let principal = call.permit.principal.clone();
-        async move { drain(&gateway, exchange, &principal, kind).await }
+        let from = place.of_backend(exchange.backend().tag).flatten();
+        let wanted = Wanted {
+            kind,
+            // Until it is known what the backend speaks.
+            asker: Asker::new(&exchange, &principal, true),
+            from,
+            patience: exchange.backend().deadlines.list,
+        };
+        async move {
+            let drained = drain(&gateway, exchange.clone(), &principal, wanted.clone()).await;
+            wanted.settle(&exchange, drained)
+        }
     })
     .await;
-    if gathered.answers.is_empty() {
-        return Err(Failure::AllBackendsFailed {
-            method: kind.method().as_label(),
-            failures: gathered.failures,
-        });
-    }
-    list::report(&gathered.failures, kind);
-    let missing = list::missing(&gathered.failures);
-    let hints = gathered.answers.iter().filter_map(|(_, (_, hints))| *hints);
-    let hints = hints.reduce(CachingHints::merge).filter(|_| missing.is_empty());
-    let lists = gathered.answers.into_iter().map(|(index, (items, _))| (index, items)).collect();
-    let mut result = list::merge(kind, lists, &missing);
-    let members = hints.unwrap_or(CachingHints::NONE).members();
-    result.insert_str(1, &format!(r#""resultType":"complete",{members},"#));
-    Ok(call.result(&result))
+    let mut merged = Merged::new(route, kind, list::admit(gathered, &place, kind)?);
+    let cursor = place.behind(&call, &mut merged);
+    let members = format!(r#""resultType":"complete",{},"#, merged.hints().members());
+    Ok(call.result(&merged.write(&members, cursor.as_deref())))
 }
 
-/// A backend's items and, if it has any, how long they hold.
-type Drained = (Vec<u8>, Option<CachingHints>);
+/// The page that is kept of a single backend's list.
+async fn kept(call: &mut Call<'_, '_>, kind: ListKind) -> Option<String> {
+    let direct = call.direct(0);
+    let gateway = Arc::clone(&call.worker.gateway);
+    let is_modern = direct.spoken(&gateway).await.ok()? == Spoken::Modern;
+    if !direct.backend().lists.keeps(kind, is_modern) {
+        return None;
+    }
+    let asker = Asker::new(&direct, &call.permit.principal, is_modern);
+    let wanted = list::alone(call, kind, asker, direct.backend());
+    match reach(&gateway, direct, &call.permit.principal).await.ok()? {
+        Reached::Modern(exchange) => list::kept_page(call, &exchange, &wanted).await,
+        Reached::Legacy(lease) => list::kept_page(call, lease.exchange(), &wanted).await,
+    }
+}
 
 async fn drain(
     gateway: &Gateway,
     exchange: Exchange,
     principal: &Principal,
-    kind: ListKind,
-) -> Result<Drained, BackendError> {
+    mut wanted: Wanted,
+) -> Result<Part, BackendError> {
+    let legacy = Asker::new(&exchange, principal, false);
     match reach(gateway, exchange, principal).await? {
-        Reached::Modern(exchange) => list::drain(gateway, &exchange, kind, true).await,
+        Reached::Modern(exchange) => wanted.drain(gateway, &exchange).await,
         Reached::Legacy(mut lease) => {
-            let drained = list::drain(gateway, lease.exchange(), kind, true).await;
-            let drained = match drained {
+            wanted.asker = legacy;
+            match wanted.drain(gateway, lease.exchange()).await {
                 Err(BackendError::SessionLost) => {
                     lease.renew(gateway).await?;
-                    list::drain(gateway, lease.exchange(), kind, true).await
+                    wanted.drain(gateway, lease.exchange()).await
                 }
                 drained => drained,
-            };
-            Ok((drained?.0, Some(CachingHints::NONE)))
+            }
         }
     }
 }

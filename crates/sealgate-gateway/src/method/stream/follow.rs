@@ -118,6 +118,7 @@ impl Follow {
             };
             let text = match told {
                 Ok(Some(Told::Other(message, mark))) => {
+                    self.exchange.backend().heard(&message);
                     let text = self.marks.event(&message, &mark);
                     self.note(mark);
                     Some(text)

@@ -197,6 +197,22 @@ impl Snapshot {
             let labels = [("route", &*backend.route), ("backend", &*backend.name)];
             family.counter(&labels, backend.signatures.load(Ordering::Relaxed))?;
         }
+        let help = "Pages of lists that may be kept, by whether they were there.";
+        let mut family =
+            Family::open(encoder, "sealgate_list_cache_lookups", help, MetricType::Counter)?;
+        for backend in &self.backends {
+            for (result, count) in ["hit", "miss"].into_iter().zip(&backend.lists) {
+                let (route, name) = (&*backend.route, &*backend.name);
+                let labels = [("route", route), ("backend", name), ("result", result)];
+                family.counter(&labels, count.load(Ordering::Relaxed))?;
+            }
+        }
+        let help = "Lists of before that were given because the backend was down.";
+        let mut family = Family::open(encoder, "sealgate_lists_kept", help, MetricType::Counter)?;
+        for backend in &self.backends {
+            let labels = [("route", &*backend.route), ("backend", &*backend.name)];
+            family.counter(&labels, backend.lists_kept.load(Ordering::Relaxed))?;
+        }
         let help = "Requests to backends sent again because of the first answer, by why.";
         let mut family = Family::open(encoder, "sealgate_resends", help, MetricType::Counter)?;
         for backend in &self.backends {

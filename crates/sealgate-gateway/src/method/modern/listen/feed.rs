@@ -183,9 +183,7 @@ impl Feed {
         let params = envelope.params.as_ref();
         let text = params.and_then(|params| params.uri.as_ref().or(params.task_id.as_ref()));
         let subject = text.map(|text| &*text.value);
-        if method == Method::ToolsListChanged {
-            self.exchange.backend().memory.schemas.forget();
-        }
+        self.exchange.backend().heard(message);
         let is_wanted = self.listener.asked.wants(&method, subject);
         is_wanted.then(|| listen::stamp(message, &envelope, &self.listener.id))
     }
