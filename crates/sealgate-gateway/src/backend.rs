@@ -9,6 +9,7 @@ pub(crate) mod handshake;
 pub(crate) mod health;
 mod line;
 mod lists;
+mod outage;
 mod own;
 mod page;
 mod pooled;
@@ -26,6 +27,7 @@ pub(crate) use era::{Eras, Memory, Spoken};
 pub(crate) use health::Health;
 pub(crate) use line::Lines;
 pub(crate) use lists::{Asker, BackendLists, Lists, Page};
+pub(crate) use outage::Outages;
 pub(crate) use own::Speaker;
 pub(crate) use page::PAGES;
 pub(crate) use pooled::{Cancelling, Ear, Lease, Listening, Pooled};
@@ -280,8 +282,8 @@ impl Exchange {
             Ok(_) => backend.health.answered(),
             Err(error) => {
                 backend.metrics.failed(error.reason());
-                if error.is_unreachable() {
-                    backend.health.failed();
+                if error.is_unreachable() && backend.health.failed() {
+                    outage::follow(self);
                 }
             }
         }

@@ -23,6 +23,8 @@ pub(crate) struct Change {
     pub(crate) lists: Offers,
     /// Backends that are gone from the route, or are other servers now.
     pub(crate) gone: Vec<u32>,
+    /// Backends that are new in the route, or are other servers now.
+    pub(crate) added: Vec<u32>,
 }
 
 /// The changes of one route, as they come.
@@ -52,6 +54,20 @@ pub(crate) fn changed_list(message: &[u8]) -> Option<Offers> {
     }
 }
 
+/// The notifications that these lists changed, each with its list.
+pub(crate) fn notifications(lists: Offers) -> impl Iterator<Item = (Offers, &'static [u8])> {
+    let changed = ALL.into_iter().filter(move |list| lists.has(*list));
+    changed.map(|list| match list {
+        Offers::TOOLS => {
+            (list, &br#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#[..])
+        }
+        Offers::PROMPTS => {
+            (list, &br#"{"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}"#[..])
+        }
+        _ => (list, &br#"{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}"#[..]),
+    })
+}
+
 // === impl Changes ===
 
 impl Changes {
@@ -67,6 +83,11 @@ impl Changes {
             // Without a stream there is nobody to tell.
             let _ = self.0.send(changes.into());
         }
+    }
+
+    /// Tells that a backend of the route has gone, or is back.
+    pub(crate) fn tell_outage(&self, route: u64) {
+        let _ = self.0.send([Change::anything(route)].into());
     }
 
     /// The changes of one route from now on.
@@ -87,17 +108,21 @@ impl Change {
     fn between(old: &RoutePlan, new: &RoutePlan) -> Option<Self> {
         let before: HashMap<_, _> = old.backends.iter().map(|b| (b.tag, b)).collect();
         let mut lists = Offers::NONE;
-        let mut gone = Vec::new();
+        let (mut gone, mut added) = (Vec::new(), Vec::new());
         for backend in &new.backends {
             match before.get(&backend.tag) {
                 Some(was) => {
                     let change = difference(was, backend);
                     if is_other_server(was, backend) {
                         gone.push(backend.tag);
+                        added.push(backend.tag);
                     }
                     lists |= change;
                 }
-                None => lists |= all(),
+                None => {
+                    added.push(backend.tag);
+                    lists |= all();
+                }
             }
         }
         for backend in &old.backends {
@@ -106,23 +131,12 @@ impl Change {
                 lists |= all();
             }
         }
-        (!lists.is_empty()).then_some(Self { route: new.tag, lists, gone })
+        (!lists.is_empty()).then_some(Self { route: new.tag, lists, gone, added })
     }
 
-    /// The notifications that belong to it, for a client that was told of `known` capabilities.
-    pub(crate) fn notifications(&self, known: Offers) -> impl Iterator<Item = &'static [u8]> {
-        let changed = ALL.into_iter().filter(move |list| self.lists.has(*list) && known.has(*list));
-        changed.map(|list| -> &[u8] {
-            match list {
-                Offers::TOOLS => {
-                    br#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#
-                }
-                Offers::PROMPTS => {
-                    br#"{"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}"#
-                }
-                _ => br#"{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}"#,
-            }
-        })
+    /// Any list of the route may be another.
+    fn anything(route: u64) -> Self {
+        Self { route, lists: all(), gone: Vec::new(), added: Vec::new() }
     }
 }
 
@@ -161,7 +175,7 @@ impl RouteChanges {
                     }
                 }
                 Err(RecvError::Lagged(_)) => {
-                    return Change { route: self.route, lists: all(), gone: Vec::new() };
+                    return Change::anything(self.route);
                 }
                 Err(RecvError::Closed) => std::future::pending().await,
             }

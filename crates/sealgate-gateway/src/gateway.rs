@@ -46,8 +46,8 @@ pub struct Gateway {
     pub(crate) ended: Ended,
     pub(crate) openings: Arc<Openings>,
     pub(crate) tethers: Tethers,
-    /// What reloads change, for open streams.
-    pub(crate) changes: Changes,
+    /// What reloads and outages change, for open streams.
+    pub(crate) changes: Arc<Changes>,
     next_upstream_id: AtomicU64,
     draining: watch::Sender<bool>,
 }
@@ -66,6 +66,7 @@ impl Gateway {
     ) -> Self {
         let foundation = Foundation::new(metrics, runtime);
         let plan = Plan::compile(resolved, 1, &foundation);
+        let changes = Arc::clone(&foundation.changes);
         Self {
             plan: ArcSwap::from_pointee(plan),
             foundation,
@@ -79,7 +80,7 @@ impl Gateway {
             ended: Ended::default(),
             openings: Arc::default(),
             tethers: Tethers::default(),
-            changes: Changes::default(),
+            changes,
             next_upstream_id: AtomicU64::new(first_upstream_id()),
             draining: watch::Sender::new(false),
         }

@@ -2,6 +2,7 @@
 
 mod across;
 mod call;
+mod client_stream;
 mod close;
 mod everywhere;
 mod initialize;

@@ -33,6 +33,7 @@ use crate::walk::Worker;
 use known::Opened;
 
 /// A legacy session, as its token tells.
+#[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) token: Arc<SessionToken>,
     /// Tells sessions apart inside this process; derived from the token, never logged.

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 pub use offers::Offers;
 
+use crate::envelope::span_of;
 use crate::object::Object;
 
 /// How a value that several backends declare is merged.
@@ -39,6 +40,31 @@ pub fn merge(capabilities: &[&RawValue]) -> String {
         _ => Merging::First,
     });
     out
+}
+
+/// The capabilities with `listChanged` for every list in them, to the byte as they were otherwise:
+/// what a gateway declares that tells by itself when a list may be another. What is no object
+/// stays as it is.
+pub fn with_list_changes(capabilities: &str) -> String {
+    let mut text = capabilities.trim_ascii().to_owned();
+    let Ok(all) = Object::parse(capabilities) else { return capabilities.to_owned() };
+    let lists = all.members().iter().rev();
+    for list in lists.filter(|list| matches!(&*list.key, "tools" | "prompts" | "resources")) {
+        let Ok(inner) = Object::parse(list.value.get()) else { continue };
+        let whole = span_of(all.raw().as_bytes(), list.value.get());
+        match inner.get("listChanged") {
+            Some(flag) if flag.get() == "true" => {}
+            Some(flag) => {
+                text.replace_range(span_of(all.raw().as_bytes(), flag.get()), "true");
+            }
+            None => {
+                let comma = if inner.members().is_empty() { "" } else { "," };
+                let member = format!("\"listChanged\":true{comma}");
+                text.insert_str(whole.start + 1, &member);
+            }
+        }
+    }
+    text
 }
 
 /// Joins the instructions of several backends, each under its name; a single text stays as it is.

@@ -52,12 +52,19 @@ impl Health {
         }
     }
 
-    /// The backend could not be reached.
-    pub(crate) fn failed(&self) {
+    /// The backend could not be reached. Tells whether the circuit opened with this.
+    pub(crate) fn failed(&self) -> bool {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         if failures >= TOLERATED {
             self.retry_at.store((self.now() + self.pause()).max(1), Ordering::Relaxed);
         }
+        failures == TOLERATED
+    }
+
+    /// How long until the next try while the circuit is open.
+    pub(crate) fn retry_in(&self) -> Option<Duration> {
+        let due = self.retry_at.load(Ordering::Relaxed);
+        (due != 0).then(|| Duration::from_millis(due.saturating_sub(self.now())))
     }
 
     /// Failures since the last answer.
@@ -83,14 +90,17 @@ mod tests {
     fn the_circuit_opens_after_failures_in_a_row_and_closes_with_an_answer() {
         let health = Health::default();
         for _ in 1..TOLERATED {
-            health.failed();
+            assert!(!health.failed());
             assert!(health.admits().is_ok());
+            assert_eq!(health.retry_in(), None);
         }
-        health.failed();
+        assert!(health.failed());
         assert!(health.admits().is_err());
+        assert!(health.retry_in().is_some_and(|pause| !pause.is_zero()));
+        assert!(!health.failed(), "it was open");
         health.answered();
         assert!(health.admits().is_ok());
-        health.failed();
+        assert!(!health.failed());
         assert!(health.admits().is_ok());
     }
 

@@ -62,9 +62,11 @@ async fn a_stream_hears_of_its_own_route_in_the_words_that_its_client_knows() {
     changes.tell(&before, &after);
     let change = own.next().await;
     assert_eq!(change.gone, [before.routes[0].backends[0].tag]);
-    let said: Vec<_> = change.notifications(Offers::TOOLS).collect();
-    assert_eq!(said, [br#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#]);
-    assert_eq!(change.notifications(all()).count(), 3);
+    assert_eq!(change.added, change.gone, "another server came in its place");
+    let said: Vec<_> = notifications(change.lists & Offers::TOOLS).collect();
+    let text = br#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
+    assert_eq!(said, [(Offers::TOOLS, &text[..])]);
+    assert_eq!(notifications(all()).count(), 3);
 }
 
 #[tokio::test]

@@ -94,7 +94,12 @@ fn merge(
 ) -> Result<String, Failure> {
     let route = call.permit.received.route;
     if let ([(_, only)], Some(_)) = (opened, route.single()) {
-        return Ok(String::from_utf8_lossy(&only.result).into_owned());
+        let result = InitializeResult::read(&only.result)
+            .map_err(|error| error.of(&route.backends[0].name))?;
+        let mut splice = Splice::new(&only.result);
+        let declared = capability::with_list_changes(result.capabilities.get());
+        splice.replace(span(&only.result, result.capabilities), declared.into_bytes());
+        return Ok(String::from_utf8_lossy(&splice.finish()).into_owned());
     }
     let mut capabilities = Vec::new();
     let mut instructions = Vec::new();
@@ -106,11 +111,12 @@ fn merge(
             instructions.push((&*route.backends[*index].name, text.into_owned()));
         }
     }
+    let merged = capability::with_list_changes(&capability::merge(&capabilities));
     let mut result = format!(
         r#"{{"protocolVersion":"{}","capabilities":{},"serverInfo":{}"#,
         version.as_str(),
         // A task's id does not tell whose it is, so tasks are for routes with one backend.
-        translate::without(&capability::merge(&capabilities), |key| key == "tasks"),
+        translate::without(&merged, |key| key == "tasks"),
         json!({ "name": "sealgate", "version": env!("CARGO_PKG_VERSION") }),
     );
     if let Some(text) = capability::merge_instructions(&instructions) {

@@ -2,28 +2,28 @@
 
 mod follow;
 mod resume;
+mod source;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderMap, Response};
-use sealgate_mcp::capability::Offers;
 use sealgate_mcp::event_id::LastEvents;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::watch;
+use super::client_stream::ClientStream;
 use crate::backend::Exchange;
-use crate::changes::RouteChanges;
+use crate::changes::{RouteChanges, notifications};
 use crate::fail::{BackendError, Failure};
 use crate::plan::RoutePlan;
-use crate::reply::{Marks, Place, ReplyBody, alive, event};
+use crate::reply::{ReplyBody, alive, event};
 use crate::seal::LAST_EVENT_ID;
 use crate::session::Session;
 use crate::upstream::Body;
 use crate::walk::Worker;
 use follow::Follow;
+use source::{Source, Sources};
 
 /// Events that wait for a slow client before backends have to.
 const QUEUE: usize = 32;
@@ -37,9 +37,12 @@ enum Opening {
     Failed(BackendError),
 }
 
+/// The backends' streams that are being opened.
+type Openings = JoinSet<(Box<Follow>, Opening)>;
+
 /// Merges the streams of the session's backends, each behind the last event that the client has
-/// of it, with what the gateway itself has to say: that a reload changed a list. So there is a
-/// stream even where no backend has one.
+/// of it, with what the gateway itself has to say: that a reload changed a list, that a backend is
+/// gone or back. So there is a stream even where no backend has one.
 pub(crate) async fn stream(
     worker: &Worker,
     route: &Arc<RoutePlan>,
@@ -56,32 +59,32 @@ pub(crate) async fn stream(
     }
     let opening = worker.gateway.openings.begin(session.fingerprint);
     let changes = worker.gateway.changes.of(route);
-    let shared = Arc::new(Mutex::new(last.clone()));
-    let mut openings = JoinSet::new();
-    let mut modern = Vec::new();
+    let (client, receiver) = mpsc::channel(QUEUE);
+    let sources = Arc::new(Sources {
+        worker: worker.clone(),
+        session: session.clone(),
+        headers: headers.clone(),
+        shared: Arc::new(Mutex::new(last.clone())),
+        last,
+        client: ClientStream::new(client),
+    });
+    let mut openings = Openings::new();
+    let mut streams = JoinSet::new();
     for index in 0..route.backends.len() {
-        let exchange = session.exchange(worker, route, index, headers);
-        if exchange.is_modern() {
-            let known = session.backend(&worker.gateway, exchange.backend().tag);
-            modern.push((exchange, known.map_or(Offers::NONE, |known| known.offers)));
-            continue;
+        match sources.of(route, index) {
+            Source::Legacy(follow) => {
+                openings.spawn(async move {
+                    let opening = open(&follow.exchange, follow.last.as_deref()).await;
+                    (follow, opening)
+                });
+            }
+            Source::Modern(exchange, offers) => {
+                streams.spawn(Arc::clone(&sources).listen(exchange, offers));
+            }
+            Source::Away => {
+                streams.spawn(Arc::clone(&sources).join(Arc::clone(route), index, true));
+            }
         }
-        if exchange.version.is_none() {
-            continue;
-        }
-        let place = Place::of(session, route.backends[index].tag);
-        let follow = Follow {
-            gateway: Arc::clone(&worker.gateway),
-            session: session.fingerprint,
-            marks: Marks::new(place, &shared),
-            last: place.index().and_then(|place| last.of(place)),
-            retry: None,
-            exchange,
-        };
-        openings.spawn(async move {
-            let opening = open(&follow.exchange, follow.last.as_deref()).await;
-            (follow, opening)
-        });
     }
     // Most backends answer at once; one that keeps its head back until there is news must not
     // hold the client.
@@ -94,58 +97,60 @@ pub(crate) async fn stream(
     .await;
     drop(opening);
     if openings.is_empty()
+        && streams.is_empty()
         && let [(_, Opening::Failed(BackendError::SessionLost))] = opened.as_slice()
     {
         return Err(Failure::SessionEnded);
     }
-    let (client, receiver) = mpsc::channel(QUEUE);
-    let gateway = Arc::clone(&worker.gateway);
-    let route = Arc::clone(route);
-    let known = session.token.backends.iter().fold(Offers::NONE, |sum, one| sum | one.offers);
-    let session = session.fingerprint;
-    tokio::spawn(async move {
-        let mut streams = JoinSet::new();
-        streams.spawn(announce(changes, known, client.clone()));
-        for (exchange, offers) in modern {
-            let changes = gateway.changes.of(&route);
-            let (gateway, client) = (Arc::clone(&gateway), client.clone());
-            streams.spawn(watch::follow(gateway, session, client, exchange, offers, changes));
-        }
-        for (follow, opening) in opened {
-            let changes = gateway.changes.of(&route);
-            streams.spawn(follow.run(client.clone(), opening, changes));
-        }
-        while !openings.is_empty() {
-            let joined = tokio::select! {
-                joined = openings.join_next() => joined,
-                () = gateway.drained() => return,
-                () = client.closed() => return,
-            };
-            if let Some(Ok((follow, opening))) = joined {
-                let changes = gateway.changes.of(&route);
-                streams.spawn(follow.run(client.clone(), opening, changes));
-            }
-        }
-        // The stream stays open when every backend has closed its own: the client would only
-        // come back at once.
-        alive(&client, gateway.limits.keep_alive, gateway.drained()).await;
-    });
+    for (follow, opening) in opened {
+        let changes = worker.gateway.changes.of(route);
+        streams.spawn(follow.run(sources.client.clone(), opening, changes));
+    }
+    tokio::spawn(run(sources, Arc::clone(route), openings, streams, changes));
     Ok(ReplyBody::events(receiver))
 }
 
-/// Tells the client which of its lists a reload may have changed.
-async fn announce(mut changes: RouteChanges, known: Offers, client: mpsc::Sender<Bytes>) {
-    loop {
-        let change = tokio::select! {
-            change = changes.next() => change,
-            () = client.closed() => return,
-        };
-        for notification in change.notifications(known) {
-            if client.send(event(notification)).await.is_err() {
-                return;
+/// Keeps the stream until the client goes or the gateway ends: also when every backend has closed
+/// its own, because the client would only come back at once.
+async fn run(
+    sources: Arc<Sources>,
+    route: Arc<RoutePlan>,
+    mut openings: Openings,
+    mut streams: JoinSet<()>,
+    mut changes: RouteChanges,
+) {
+    let gateway = &sources.worker.gateway;
+    let tag = route.tag;
+    drop(route);
+    let work = async {
+        loop {
+            tokio::select! {
+                Some(joined) = openings.join_next() => {
+                    if let Ok((follow, opening)) = joined {
+                        let changes = gateway.changes.of(&follow.exchange.route);
+                        streams.spawn(follow.run(sources.client.clone(), opening, changes));
+                    }
+                }
+                // Taken out of the set.
+                Some(_) = streams.join_next() => {}
+                change = changes.next() => {
+                    for (list, message) in notifications(change.lists & sources.known()) {
+                        let _ = sources.client.changed(list, event(message)).await;
+                    }
+                    let plan = gateway.plan();
+                    let route = plan.routes.iter().find(|route| route.tag == tag);
+                    let Some(route) = route.filter(|_| !change.added.is_empty()) else { continue };
+                    let added = change.added.iter().filter_map(|tag| route.by_tag(*tag));
+                    for index in added {
+                        // The client has just been told of its lists.
+                        streams.spawn(Arc::clone(&sources).join(Arc::clone(route), index, false));
+                    }
+                }
+                () = gateway.drained() => return,
             }
         }
-    }
+    };
+    alive(sources.client.sender(), gateway.limits.keep_alive, work).await;
 }
 
 async fn open(exchange: &Exchange, last: Option<&str>) -> Opening {

@@ -5,20 +5,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use super::client_stream::ClientStream;
+use crate::backend::Exchange;
+use crate::changes::{RouteChanges, notifications};
+use crate::fail::BackendError;
+use crate::gateway::Gateway;
+use crate::reply::{Pump, event};
 use sealgate_mcp::capability::Offers;
 use sealgate_mcp::envelope::{Envelope, Kind};
 use sealgate_mcp::listen::Filter;
 use sealgate_mcp::method::Method;
 use sealgate_mcp::translate::without_subscription;
 use serde_json::json;
-use tokio::sync::mpsc;
-
-use crate::backend::Exchange;
-use crate::changes::RouteChanges;
-use crate::fail::BackendError;
-use crate::gateway::Gateway;
-use crate::reply::{Pump, event};
 
 /// Shortest and longest pause before a broken stream is opened again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
@@ -27,7 +25,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 pub(super) async fn follow(
     gateway: Arc<Gateway>,
     session: u64,
-    client: mpsc::Sender<Bytes>,
+    client: ClientStream,
     exchange: Exchange,
     offers: Offers,
     mut changes: RouteChanges,
@@ -43,7 +41,7 @@ pub(super) async fn follow(
 async fn feed(
     gateway: &Gateway,
     session: u64,
-    client: &mpsc::Sender<Bytes>,
+    client: &ClientStream,
     exchange: &Exchange,
     offers: Offers,
 ) {
@@ -66,7 +64,7 @@ async fn feed(
             match exchange.subscribe(gateway, &asked).await {
                 Ok((pump, accepted)) => {
                     if stream.is_none() && has_stood {
-                        catch_up(client, &accepted).await;
+                        catch_up(client, exchange, &accepted).await;
                     }
                     (stream, has_stood, pause) = (Some(pump), true, PAUSE.0);
                 }
@@ -96,30 +94,36 @@ async fn feed(
 }
 
 /// Passes notifications on until the stream ends.
-async fn pass(client: &mpsc::Sender<Bytes>, exchange: &Exchange, stream: Option<&mut Pump>) {
+async fn pass(client: &ClientStream, exchange: &Exchange, stream: Option<&mut Pump>) {
     let Some(pump) = stream else { return std::future::pending().await };
     while let Ok(Some(message)) = pump.next().await {
-        exchange.backend().heard(&message);
+        let list = exchange.backend().heard(&message);
         let Ok(envelope) = Envelope::parse_reply(&message) else { continue };
         let is_known = envelope.method().is_some_and(|method| {
             method != Method::SubscriptionsAcknowledged && method != Method::TasksNotification
         });
         if envelope.kind() == Kind::Notification && is_known {
-            let _ = client.send(event(&without_subscription(&message, &envelope))).await;
+            let event = event(&without_subscription(&message, &envelope));
+            let _ = match list {
+                Some(list) => client.changed(list, event).await,
+                None => client.send(event).await,
+            };
         }
     }
 }
 
 /// Tells the client of all that it may have missed.
-async fn catch_up(client: &mpsc::Sender<Bytes>, accepted: &Filter) {
+async fn catch_up(client: &ClientStream, exchange: &Exchange, accepted: &Filter) {
+    exchange.backend().lists.changed_all();
     let lists = [
-        (Method::ToolsListChanged, accepted.tools),
-        (Method::PromptsListChanged, accepted.prompts),
-        (Method::ResourcesListChanged, accepted.resources),
+        (Offers::TOOLS, accepted.tools),
+        (Offers::PROMPTS, accepted.prompts),
+        (Offers::RESOURCES, accepted.resources),
     ];
-    for (method, _) in lists.into_iter().filter(|(_, is_wanted)| *is_wanted) {
-        let message = format!(r#"{{"jsonrpc":"2.0","method":"{method}"}}"#);
-        let _ = client.send(event(message.as_bytes())).await;
+    let missed = lists.iter().filter(|(_, is_wanted)| *is_wanted);
+    let missed = missed.fold(Offers::NONE, |sum, (list, _)| sum | *list);
+    for (list, message) in notifications(missed) {
+        let _ = client.changed(list, event(message)).await;
     }
     for uri in &accepted.uris {
         let method = Method::ResourcesUpdated;

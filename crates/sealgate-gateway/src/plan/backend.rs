@@ -12,7 +12,7 @@ use sealgate_mcp::capability::Offers;
 use sealgate_mcp::name;
 
 use super::Places;
-use crate::backend::{BackendLists, Health, Memory};
+use crate::backend::{BackendLists, Health, Memory, Outages};
 use crate::fail::BackendError;
 use crate::observe::BackendMetrics;
 use crate::seal::{Draft, QueryKey, Seal};
@@ -52,6 +52,7 @@ pub struct BackendPlan {
     pub(crate) lists: Arc<BackendLists>,
     pub(crate) metrics: BackendMetrics,
     pub(crate) health: Health,
+    pub(crate) outages: Outages,
 }
 
 impl BackendPlan {

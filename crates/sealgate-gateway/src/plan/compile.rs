@@ -9,7 +9,8 @@ use sealgate_aws::sign::Scope;
 use sealgate_config::resolved::{Backend, Credential, Endpoint, QuestionSetting, Resolved, Route};
 
 use super::{BackendPlan, ListenerPlan, Place, Places, Plan, RoutePlan};
-use crate::backend::{Eras, Health, Lists};
+use crate::backend::{Eras, Health, Lists, Outages};
+use crate::changes::Changes;
 use crate::identities::Identities;
 use crate::listen::ListenerId;
 use crate::observe::Metrics;
@@ -24,6 +25,7 @@ pub(crate) struct Foundation {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) eras: Arc<Eras>,
     pub(crate) lists: Arc<Lists>,
+    pub(crate) changes: Arc<Changes>,
 }
 
 impl Foundation {
@@ -35,6 +37,7 @@ impl Foundation {
             metrics,
             eras: Arc::default(),
             lists: Arc::default(),
+            changes: Arc::default(),
         }
     }
 }
@@ -96,20 +99,22 @@ fn specificity(route: &RoutePlan) -> (usize, usize) {
 
 fn compile_route(route: &Route, base: &Foundation) -> RoutePlan {
     let name: Arc<str> = route.name.as_str().into();
+    let tag = digest(&route.name);
     let mut backends = Vec::with_capacity(route.backends.len());
     for backend in &route.backends {
-        match compile_backend(&name, backend, base) {
+        match compile_backend(&name, tag, backend, base) {
             Ok(plan) => backends.push(Arc::new(plan)),
             Err(error) => tracing::error!(
                 route = %name, backend = backend.name, %error, "backend left out"
             ),
         }
     }
-    RoutePlan::new(route, digest(&route.name), backends, base.metrics.route(&name))
+    RoutePlan::new(route, tag, backends, base.metrics.route(&name))
 }
 
 fn compile_backend(
     route: &Arc<str>,
+    route_tag: u64,
     backend: &Backend,
     base: &Foundation,
 ) -> Result<BackendPlan, CompileError> {
@@ -140,6 +145,7 @@ fn compile_backend(
         lists: base.lists.of(route, backend, &metrics),
         metrics,
         health: Health::default(),
+        outages: Outages { changes: Arc::clone(&base.changes), route: route_tag },
     })
 }
 

@@ -1,4 +1,5 @@
 mod backend;
+mod coming_and_going;
 mod house;
 mod legacy_to_modern;
 mod listening;

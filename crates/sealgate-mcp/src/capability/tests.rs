@@ -64,3 +64,22 @@ fn offers_are_read_and_asked_by_method() {
     assert_eq!(Offers::from_bits(offers.bits()), offers);
     assert!(Offers::read("[]").is_empty());
 }
+
+#[test]
+fn a_gateway_that_tells_of_changed_lists_declares_it_and_changes_nothing_else() {
+    for (before, after) in [
+        ("{}", "{}"),
+        (r#"{"tools":{}}"#, r#"{"tools":{"listChanged":true}}"#),
+        (r#"{ "tools" : { "listChanged" : false } }"#, r#"{ "tools" : { "listChanged" : true } }"#),
+        (
+            r#"{"resources":{"subscribe":true},"x":{"tools":{}},"prompts":{ }}"#,
+            r#"{"resources":{"listChanged":true,"subscribe":true},"x":{"tools":{}},"prompts":{"listChanged":true }}"#,
+        ),
+        (r#"{"tools":null,"logging":{}}"#, r#"{"tools":null,"logging":{}}"#),
+        (r#"{"tools":{"listChanged":true}}"#, r#"{"tools":{"listChanged":true}}"#),
+        ("[]", "[]"),
+    ] {
+        assert_eq!(with_list_changes(before), after);
+        assert_eq!(with_list_changes(after), after);
+    }
+}

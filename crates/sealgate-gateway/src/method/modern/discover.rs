@@ -45,7 +45,7 @@ pub(super) async fn discover(call: Call<'_, '_>) -> Result<Response<ReplyBody>, 
     }
     match (gathered.answers.as_slice(), route.single()) {
         ([(_, only)], Some(backend)) => {
-            let result = with_our_versions(only)
+            let result = in_our_place(only)
                 .map_err(|fault| BackendError::DiscoverResult(fault).of(&backend.name))?;
             Ok(call.result(&String::from_utf8_lossy(&result)))
         }
@@ -99,21 +99,22 @@ fn of_initialize(result: &Bytes) -> Result<Bytes, BackendError> {
     Ok(written.into())
 }
 
-/// A backend's words with the versions that this gateway serves: it is the gateway that a client
-/// will speak them with.
-fn with_our_versions(result: &Bytes) -> Result<Bytes, String> {
+/// A backend's words with the versions that this gateway serves, and with its word that it tells
+/// of changed lists: it is the gateway that a client will speak with.
+fn in_our_place(result: &Bytes) -> Result<Bytes, String> {
     let text = std::str::from_utf8(result).map_err(|error| error.to_string())?;
     let object = Object::parse(text).map_err(|error| error.to_string())?;
     let versions: Vec<_> = MODERN_VERSIONS.iter().map(|version| version.as_str()).collect();
     let versions = json!(versions).to_string();
-    match object.get("supportedVersions") {
-        Some(raw) if raw.get() != versions => {
-            let mut splice = Splice::new(result);
-            splice.replace(span(result, raw), versions.into_bytes());
-            Ok(splice.finish())
-        }
-        _ => Ok(result.clone()),
+    let mut splice = Splice::new(result);
+    if let Some(raw) = object.get("supportedVersions") {
+        splice.replace(span(result, raw), versions.into_bytes());
     }
+    if let Some(raw) = object.get("capabilities") {
+        let declared = capability::with_list_changes(raw.get());
+        splice.replace(span(result, raw), declared.into_bytes());
+    }
+    Ok(splice.finish())
 }
 
 /// The sum of several backends' words.
@@ -132,7 +133,7 @@ fn merge(parts: &[(&str, &Bytes)], missing: &[serde_json::Value]) -> String {
     let hints = hints.filter(|_| missing.is_empty()).unwrap_or(CachingHints::NONE);
     let mut text = discover::write(
         MODERN_VERSIONS,
-        &capability::merge(&capabilities),
+        &capability::with_list_changes(&capability::merge(&capabilities)),
         capability::merge_instructions(&instructions).as_deref(),
         &json!({ "name": "sealgate", "version": env!("CARGO_PKG_VERSION") }).to_string(),
         hints,

@@ -3,23 +3,26 @@
 
 mod feed;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Response;
+use http::{HeaderMap, Response};
 use sealgate_mcp::capability::Offers;
 use sealgate_mcp::listen::{self, Filter};
-use sealgate_mcp::method::Method;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::super::Call;
-use crate::changes::RouteChanges;
+use super::super::client_stream::ClientStream;
+use super::reach::direct;
+use crate::backend::Speaker;
+use crate::changes::{Change, RouteChanges};
 use crate::fail::Failure;
 use crate::receive;
 use crate::reply::{ReplyBody, alive, event};
+use crate::upstream::Pool;
 use feed::{Feed, Listener, Opening};
 
 /// Events that wait for a slow client before backends have to.
@@ -48,6 +51,7 @@ pub(super) async fn listen(call: Call<'_, '_>) -> Result<Response<ReplyBody>, Fa
         principal: call.permit.principal.clone(),
         id,
         asked,
+        acknowledged: OnceLock::new(),
     });
 
     let route = received.route;
@@ -81,59 +85,110 @@ pub(super) async fn listen(call: Call<'_, '_>) -> Result<Response<ReplyBody>, Fa
         // Whoever is late may still agree to anything.
         accepted.unite(listener.asked.clone());
     }
+    // That a list of the route changed by a reload, or by a backend's absence, the gateway tells.
+    let offers = opened.iter().fold(Offers::NONE, |sum, opening| sum | opening.feed.offers);
+    accepted.unite(Filter {
+        tools: offers.has(Offers::TOOLS),
+        prompts: offers.has(Offers::PROMPTS),
+        resources: offers.has(Offers::RESOURCES),
+        ..Filter::default()
+    });
     accepted.narrow(&listener.asked);
+    let accepted = listener.acknowledged.get_or_init(|| accepted);
 
     let (client, receiver) = mpsc::channel(QUEUE);
-    let acknowledgement = listen::acknowledgement(&listener.id, &accepted);
+    let acknowledgement = listen::acknowledgement(&listener.id, accepted);
     // The queue is empty and the receiver is here.
     let _ = client.try_send(event(acknowledgement.as_bytes()));
-    let changes = listener.gateway.changes.of(route);
-    tokio::spawn(follow(listener, client, opened, openings, changes));
+    let following = Following {
+        changes: listener.gateway.changes.of(route),
+        route: route.tag,
+        pool: Arc::clone(&call.worker.pool),
+        headers: received.headers.clone(),
+        speaker: Speaker::of_meta(received.message.meta()).into(),
+        client: ClientStream::new(client),
+        openings,
+        feeds: JoinSet::new(),
+        standing: HashMap::new(),
+        listener,
+    };
+    tokio::spawn(following.run(opened));
     call.record.streams();
     Ok(ReplyBody::events(receiver))
 }
 
-/// Feeds the client until it goes away, the gateway ends, or a reload makes another route of this
-/// one: the client then hears what changed, and listens again.
-async fn follow(
+/// A listen stream that stands.
+struct Following {
     listener: Arc<Listener>,
-    client: mpsc::Sender<Bytes>,
-    opened: Vec<Opening>,
-    mut openings: JoinSet<Opening>,
-    mut changes: RouteChanges,
-) {
-    let gateway = Arc::clone(&listener.gateway);
-    let mut feeds = JoinSet::new();
-    for opening in opened {
-        feeds.spawn(opening.feed.follow(client.clone()));
+    changes: RouteChanges,
+    /// [`RoutePlan::tag`](crate::plan::RoutePlan).
+    route: u64,
+    pool: Arc<Pool>,
+    /// Of the client, some of which backends see.
+    headers: HeaderMap,
+    speaker: Arc<Speaker>,
+    client: ClientStream,
+    openings: JoinSet<Opening>,
+    feeds: JoinSet<()>,
+    /// The feed of each backend, by its tag.
+    standing: HashMap<u32, AbortHandle>,
+}
+
+impl Following {
+    /// Feeds the client until it goes away or the gateway ends. Backends come and go with reloads.
+    async fn run(mut self, opened: Vec<Opening>) {
+        for opening in opened {
+            self.feed(opening);
+        }
+        let gateway = Arc::clone(&self.listener.gateway);
+        let (listener, client) = (Arc::clone(&self.listener), self.client.clone());
+        let work = async {
+            tokio::select! {
+                () = self.follow() => {}
+                () = gateway.drained() => {}
+            }
+        };
+        if alive(client.sender(), gateway.limits.keep_alive, work).await.is_some() {
+            let _ = client.send(event(listen::farewell(&listener.id).as_bytes())).await;
+        }
     }
-    let late = async {
-        while let Some(joined) = openings.join_next().await {
-            if let Ok(opening) = joined {
-                feeds.spawn(opening.feed.follow(client.clone()));
+
+    async fn follow(&mut self) {
+        loop {
+            tokio::select! {
+                Some(joined) = self.openings.join_next() => {
+                    if let Ok(opening) = joined {
+                        self.feed(opening);
+                    }
+                }
+                // Taken out of the set.
+                Some(_) = self.feeds.join_next() => {}
+                change = self.changes.next() => self.take(change).await,
             }
         }
-        std::future::pending::<()>().await;
-    };
-    let work = async {
-        tokio::select! {
-            () = late => None,
-            () = gateway.drained() => None,
-            change = changes.next() => Some(change),
+    }
+
+    fn feed(&mut self, opening: Opening) {
+        let tag = opening.feed.exchange.backend().tag;
+        let handle = self.feeds.spawn(opening.feed.follow(self.client.clone()));
+        self.standing.insert(tag, handle);
+    }
+
+    /// Tells the client what changed, and listens to whom there is now.
+    async fn take(&mut self, change: Change) {
+        for tag in &change.gone {
+            if let Some(feed) = self.standing.remove(tag) {
+                feed.abort();
+            }
         }
-    };
-    let Some(change) = alive(&client, gateway.limits.keep_alive, work).await else { return };
-    let asked = &listener.asked;
-    let lists = [
-        (Method::ToolsListChanged, Offers::TOOLS, asked.tools),
-        (Method::PromptsListChanged, Offers::PROMPTS, asked.prompts),
-        (Method::ResourcesListChanged, Offers::RESOURCES, asked.resources),
-    ];
-    for (method, list, is_wanted) in lists {
-        if is_wanted && change.as_ref().is_some_and(|change| change.lists.has(list)) {
-            let message = listen::notification(&method, &listener.id);
-            let _ = client.send(event(message.as_bytes())).await;
+        let wanted = self.listener.acknowledged.get().unwrap_or(&self.listener.asked);
+        self.listener.announce(&self.client, wanted, change.lists).await;
+        let plan = self.listener.gateway.plan();
+        let Some(route) = plan.routes.iter().find(|route| route.tag == self.route) else { return };
+        for index in change.added.iter().filter_map(|tag| route.by_tag(*tag)) {
+            let speaker = Arc::clone(&self.speaker);
+            let exchange = direct(&self.pool, route, index, &self.headers, speaker);
+            self.openings.spawn(Feed::open(Arc::clone(&self.listener), exchange));
         }
     }
-    let _ = client.send(event(listen::farewell(&listener.id).as_bytes())).await;
 }

@@ -3,10 +3,14 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
+
 use super::super::Call;
 use crate::backend::{Exchange, Lease, Speaker, Spoken};
 use crate::fail::BackendError;
 use crate::gateway::Gateway;
+use crate::plan::RoutePlan;
+use crate::upstream::Pool;
 
 /// A way to a backend for a modern client.
 pub(super) enum Reached {
@@ -20,18 +24,8 @@ impl Call<'_, '_> {
     /// A modern way to a backend, for a client that says all in its request.
     pub(super) fn direct(&self, index: usize) -> Exchange {
         let received = &self.permit.received;
-        let route = received.route;
-        Exchange {
-            pool: Arc::clone(&self.worker.pool),
-            route: Arc::clone(route),
-            index,
-            session: None,
-            version: Some(sealgate_mcp::version::LATEST),
-            forwarded: route.backends[index].forwarded(received.headers),
-            reopen: None,
-            speaker: Some(Speaker::of_meta(received.message.meta()).into()),
-            mirror: None,
-        }
+        let speaker = Speaker::of_meta(received.message.meta()).into();
+        direct(&self.worker.pool, received.route, index, received.headers, speaker)
     }
 
     /// The way to a backend in its own era.
@@ -50,6 +44,27 @@ impl Call<'_, '_> {
                 leased(&direct, gateway.pooled.lease_alone(gateway, &direct, principal).await)
             }
         }
+    }
+}
+
+/// A modern way to a backend of `route`, for the client that sent these headers.
+pub(super) fn direct(
+    pool: &Arc<Pool>,
+    route: &Arc<RoutePlan>,
+    index: usize,
+    headers: &HeaderMap,
+    speaker: Arc<Speaker>,
+) -> Exchange {
+    Exchange {
+        pool: Arc::clone(pool),
+        route: Arc::clone(route),
+        index,
+        session: None,
+        version: Some(sealgate_mcp::version::LATEST),
+        forwarded: route.backends[index].forwarded(headers),
+        reopen: None,
+        speaker: Some(speaker),
+        mirror: None,
     }
 }
 

@@ -4,9 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::sync::mpsc;
-
+use super::super::client_stream::ClientStream;
 use super::{Opening, open};
 use crate::backend::Exchange;
 use crate::changes::RouteChanges;
@@ -15,7 +13,8 @@ use crate::gateway::Gateway;
 use crate::reply::{Mark, Marks, Pump, Reading, Told, Translate};
 
 /// Shortest and longest pause before a broken stream is opened again.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+pub(super) const PAUSE: (Duration, Duration) =
+    (Duration::from_millis(500), Duration::from_secs(30));
 
 /// What it takes to follow one backend.
 pub(super) struct Follow {
@@ -34,7 +33,7 @@ impl Follow {
     /// As [`Follow::pass_on`], until the backend is no longer one of the route.
     pub(super) async fn run(
         self,
-        client: mpsc::Sender<Bytes>,
+        client: ClientStream,
         opening: Opening,
         mut changes: RouteChanges,
     ) {
@@ -47,7 +46,7 @@ impl Follow {
 
     /// Passes the backend's events on until the client has gone; opens its stream again, ever
     /// more slowly, when it breaks.
-    async fn pass_on(mut self, client: mpsc::Sender<Bytes>, mut opening: Opening) {
+    async fn pass_on(mut self, client: ClientStream, mut opening: Opening) {
         let mut pause = PAUSE.0;
         loop {
             let mut lost = false;
@@ -96,7 +95,7 @@ impl Follow {
     }
 
     /// Passes events on until the stream or the client ends; tells whether any came.
-    async fn pass(&mut self, client: &mpsc::Sender<Bytes>, body: crate::upstream::Body) -> bool {
+    async fn pass(&mut self, client: &ClientStream, body: crate::upstream::Body) -> bool {
         let translate = Translate {
             gateway: Arc::clone(&self.gateway),
             session: self.session,
@@ -118,10 +117,18 @@ impl Follow {
             };
             let text = match told {
                 Ok(Some(Told::Other(message, mark))) => {
-                    self.exchange.backend().heard(&message);
+                    let list = self.exchange.backend().heard(&message);
                     let text = self.marks.event(&message, &mark);
                     self.note(mark);
-                    Some(text)
+                    match list {
+                        Some(list) => {
+                            if client.changed(list, text).await.is_err() {
+                                return true;
+                            }
+                            None
+                        }
+                        None => Some(text),
+                    }
                 }
                 Ok(Some(Told::Prime(mark))) => {
                     let text = self.marks.priming(&mark);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use sealgate_config::resolved::Resolved;
 use sealgate_config::{Options, Source};
 use sealgate_mcp::keyring::Keyring;
 use serde_json::Value;
@@ -24,6 +25,7 @@ use crate::walk::Worker;
 /// A gateway with one route.
 pub(super) struct House {
     address: SocketAddr,
+    gateway: Arc<Gateway>,
 }
 
 /// What a client got.
@@ -50,7 +52,31 @@ impl House {
         Self::route(backends, "Always").await
     }
 
+    /// Puts another route in the place of the one of [`House::over_all`].
+    pub(super) async fn reload(&self, backends: &[(&str, &Backend, &str)]) {
+        self.gateway.reload(&Self::resolved(backends, "Always")).await;
+    }
+
     async fn route(backends: &[(&str, &Backend, &str)], prefix: &str) -> Self {
+        let limits = Limits {
+            body: 1 << 20,
+            body_patience: Duration::from_secs(20),
+            held_answer: 1 << 24,
+            keep_alive: Duration::from_secs(20),
+        };
+        let metrics = Arc::new(Metrics::new());
+        let writer = Writer::start(std::io::sink(), Format::Json, metrics.process()).unwrap();
+        let runtime = tokio::runtime::Handle::current();
+        let keyring = Keyring::generate().unwrap();
+        let resolved = Self::resolved(backends, prefix);
+        let gateway = Arc::new(Gateway::new(&resolved, keyring, limits, metrics, runtime));
+        let pool = Pool::new(PoolLimits::default());
+        let worker = Worker::new(Arc::clone(&gateway), pool, writer.log());
+        std::mem::forget(writer);
+        Self { address: serve(worker).await, gateway }
+    }
+
+    fn resolved(backends: &[(&str, &Backend, &str)], prefix: &str) -> Resolved {
         let mut text = format!(
             "apiVersion: aigateway.envoyproxy.io/v1beta1\nkind: MCPRoute\n\
              metadata: {{ name: r }}\nspec:\n  parentRefs: [{{ name: g }}]\n  \
@@ -73,20 +99,7 @@ impl House {
         let outcome = sealgate_config::load(&[source], &Options::default());
         let errors: Vec<_> = outcome.findings.iter().map(|finding| finding.render(false)).collect();
         assert!(!outcome.has_errors(), "{}", errors.join("\n"));
-        let limits = Limits {
-            body: 1 << 20,
-            body_patience: Duration::from_secs(20),
-            held_answer: 1 << 24,
-            keep_alive: Duration::from_secs(20),
-        };
-        let metrics = Arc::new(Metrics::new());
-        let writer = Writer::start(std::io::sink(), Format::Json, metrics.process()).unwrap();
-        let runtime = tokio::runtime::Handle::current();
-        let keyring = Keyring::generate().unwrap();
-        let gateway = Arc::new(Gateway::new(&outcome.resolved, keyring, limits, metrics, runtime));
-        let worker = Worker::new(gateway, Pool::new(PoolLimits::default()), writer.log());
-        std::mem::forget(writer);
-        Self { address: serve(worker).await }
+        outcome.resolved
     }
 
     /// POSTs a modern request with the headers that repeat it.

@@ -143,7 +143,10 @@ async fn discovery_tells_what_initialize_told_without_core_tasks() {
     assert_eq!(result["supportedVersions"], json!(["2026-07-28"]));
     assert_eq!(result["instructions"], "be kind");
     assert!(result["capabilities"].get("tasks").is_none());
-    assert_eq!(result["capabilities"]["resources"], json!({ "subscribe": true }));
+    assert_eq!(
+        result["capabilities"]["resources"],
+        json!({ "subscribe": true, "listChanged": true })
+    );
     assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "old");
     assert_eq!((&result["ttlMs"], &result["cacheScope"]), (&json!(0), &json!("private")));
 }

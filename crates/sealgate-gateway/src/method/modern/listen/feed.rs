@@ -1,19 +1,20 @@
 //! Enters: one backend that a client listens to. Leaves: its notifications under the client's
 //! stamp. A feed that breaks is opened again; what may have been missed is then announced.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use sealgate_mcp::capability::Offers;
+use sealgate_mcp::discover;
 use sealgate_mcp::envelope::{Envelope, Kind};
 use sealgate_mcp::listen::{self, Filter};
 use sealgate_mcp::method::Method;
 use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
 
+use super::super::super::client_stream::ClientStream;
 use super::super::reach::{Reached, reach};
 use crate::authenticate::Principal;
 use crate::backend::{Exchange, Lease, Listening};
@@ -28,14 +29,18 @@ pub(super) struct Listener {
     /// The listen request's id, as the client wrote it.
     pub(super) id: Box<RawValue>,
     pub(super) asked: Filter,
+    /// What the client was told that it will hear; nothing before it was told.
+    pub(super) acknowledged: OnceLock<Filter>,
 }
 
 /// One backend's part of the stream.
 pub(super) struct Feed {
     listener: Arc<Listener>,
-    exchange: Exchange,
+    pub(super) exchange: Exchange,
     /// What the backend agreed to tell.
     pub(super) accepted: Filter,
+    /// What the backend has, as far as that matters here.
+    pub(super) offers: Offers,
     source: Source,
 }
 
@@ -59,11 +64,33 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 /// How long a backend may take to acknowledge.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+impl Listener {
+    /// Tells that these lists changed, as far as `wanted` has them.
+    pub(super) async fn announce(&self, client: &ClientStream, wanted: &Filter, lists: Offers) {
+        let all = [
+            (Method::ToolsListChanged, Offers::TOOLS, wanted.tools),
+            (Method::PromptsListChanged, Offers::PROMPTS, wanted.prompts),
+            (Method::ResourcesListChanged, Offers::RESOURCES, wanted.resources),
+        ];
+        for (method, list, is_wanted) in all {
+            if is_wanted && lists.has(list) {
+                let message = listen::notification(&method, &self.id);
+                let _ = client.changed(list, event(message.as_bytes())).await;
+            }
+        }
+    }
+}
+
 impl Feed {
     /// Opens a feed; one that fails is tried again by [`Feed::follow`].
     pub(super) async fn open(listener: Arc<Listener>, exchange: Exchange) -> Opening {
-        let mut feed =
-            Self { listener, exchange, accepted: Filter::default(), source: Source::None };
+        let mut feed = Self {
+            listener,
+            exchange,
+            accepted: Filter::default(),
+            offers: Offers::NONE,
+            source: Source::None,
+        };
         let opened = tokio::time::timeout(PATIENCE, feed.start()).await;
         let backend = &feed.exchange.backend().name;
         let failure = match opened {
@@ -80,7 +107,7 @@ impl Feed {
     }
 
     /// Passes on what the backend says until the client has gone.
-    pub(super) async fn follow(mut self, client: mpsc::Sender<Bytes>) {
+    pub(super) async fn follow(mut self, client: ClientStream) {
         let mut pause = PAUSE.0;
         loop {
             let stood = !matches!(self.source, Source::None);
@@ -127,9 +154,32 @@ impl Feed {
         exchange: &Exchange,
     ) -> Result<(), BackendError> {
         let (pump, accepted) = exchange.subscribe(gateway, &self.listener.asked).await?;
+        self.offers = self.offered(gateway, exchange, &accepted).await;
         self.accepted = accepted;
         self.source = Source::Modern(Box::new(pump));
         Ok(())
+    }
+
+    /// The lists that a modern backend has, among those that were asked about.
+    async fn offered(&self, gateway: &Gateway, exchange: &Exchange, told: &Filter) -> Offers {
+        let asked = &self.listener.asked;
+        let is_all = asked.tools == told.tools
+            && asked.prompts == told.prompts
+            && asked.resources == told.resources;
+        if !is_all
+            && let Ok(result) = exchange.discover(gateway).await
+            && let Ok(raw) = serde_json::from_slice::<&RawValue>(&result)
+            && let Ok(said) = discover::read(raw)
+        {
+            return said.capabilities.map_or(Offers::NONE, |all| Offers::read(all.get()));
+        }
+        let lists = [
+            (told.tools, Offers::TOOLS),
+            (told.prompts, Offers::PROMPTS),
+            (told.resources, Offers::RESOURCES),
+        ];
+        let told = lists.iter().filter(|(is_told, _)| *is_told);
+        told.fold(Offers::NONE, |sum, (_, list)| sum | *list)
     }
 
     async fn start_legacy(&mut self, gateway: &Arc<Gateway>, mut lease: Box<Lease>) {
@@ -140,6 +190,7 @@ impl Feed {
             false => &[],
         };
         let listening = lease.listen(gateway, uris).await;
+        self.offers = offers;
         self.accepted = Filter {
             tools: asked.tools && offers.has(Offers::TOOLS_LIST_CHANGED),
             prompts: asked.prompts && offers.has(Offers::PROMPTS_LIST_CHANGED),
@@ -151,7 +202,7 @@ impl Feed {
     }
 
     /// Passes messages on until the source ends.
-    async fn pass(&mut self, client: &mpsc::Sender<Bytes>) {
+    async fn pass(&mut self, client: &ClientStream) {
         loop {
             let message = match &mut self.source {
                 Source::None => return,
@@ -165,9 +216,13 @@ impl Feed {
                     Err(RecvError::Closed) => return,
                 },
             };
-            if let Some(stamped) = self.stamped(&message)
-                && client.send(event(&stamped)).await.is_err()
-            {
+            let list = self.exchange.backend().heard(&message);
+            let Some(stamped) = self.stamped(&message) else { continue };
+            let told = match list {
+                Some(list) => client.changed(list, event(&stamped)).await,
+                None => client.send(event(&stamped)).await,
+            };
+            if told.is_err() {
                 return;
             }
         }
@@ -183,22 +238,15 @@ impl Feed {
         let params = envelope.params.as_ref();
         let text = params.and_then(|params| params.uri.as_ref().or(params.task_id.as_ref()));
         let subject = text.map(|text| &*text.value);
-        self.exchange.backend().heard(message);
-        let is_wanted = self.listener.asked.wants(&method, subject);
+        let wanted = self.listener.acknowledged.get().unwrap_or(&self.listener.asked);
+        let is_wanted = wanted.wants(&method, subject);
         is_wanted.then(|| listen::stamp(message, &envelope, &self.listener.id))
     }
 
     /// Tells the client of all that it may have missed.
-    async fn catch_up(&self, client: &mpsc::Sender<Bytes>) {
-        let changed = [
-            (Method::ToolsListChanged, self.accepted.tools),
-            (Method::PromptsListChanged, self.accepted.prompts),
-            (Method::ResourcesListChanged, self.accepted.resources),
-        ];
-        for (method, _) in changed.into_iter().filter(|(_, is_wanted)| *is_wanted) {
-            let message = listen::notification(&method, &self.listener.id);
-            let _ = client.send(event(message.as_bytes())).await;
-        }
+    async fn catch_up(&self, client: &ClientStream) {
+        self.exchange.backend().lists.changed_all();
+        self.listener.announce(client, &self.accepted, self.offers).await;
         for uri in &self.accepted.uris {
             let method = Method::ResourcesUpdated;
             let params = json!({ "uri": uri });
