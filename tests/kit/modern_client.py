@@ -48,6 +48,10 @@ class ModernClient:
         assert status == 200 and message["id"] == self.last, message
         return message["result"]
 
+    def listen(self, **notifications):
+        """Opens a listen stream."""
+        return self.ask("subscriptions/listen", notifications=notifications)
+
 
 def last_message(body):
     """The answer in a body of either form."""
