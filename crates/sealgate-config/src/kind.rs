@@ -47,6 +47,7 @@ pub(crate) const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io";
 pub(crate) const GATEWAY_API: &str = "gateway.networking.k8s.io";
 
 /// A resource that matters here.
+#[expect(clippy::large_enum_variant, reason = "one for each document")]
 pub(crate) enum Resource {
     Backend(Backend),
     BackendSecurityPolicy(BackendSecurityPolicy),

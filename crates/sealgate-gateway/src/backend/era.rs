@@ -44,8 +44,19 @@ pub(crate) struct Memory {
     modern_only: Mutex<Option<Instant>>,
     pub(crate) schemas: Schemas,
     pub(crate) lines: Lines,
+    pub(crate) joining: Joining,
     /// One probe at a time.
     turn: tokio::sync::Mutex<()>,
+}
+
+/// Bounds the sessions that are opened at a time for streams alone, so that a backend that holds
+/// them back does not hold up sessions that a call waits for.
+pub(crate) struct Joining(pub(crate) tokio::sync::Semaphore);
+
+impl Default for Joining {
+    fn default() -> Self {
+        Self(tokio::sync::Semaphore::new(4))
+    }
 }
 
 impl Eras {

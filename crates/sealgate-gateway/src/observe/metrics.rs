@@ -3,9 +3,11 @@
 
 mod cells;
 mod collect;
+mod era;
 mod operation;
 mod process;
 
+pub use era::SpokenEras;
 pub use operation::{Operation, Outcome};
 pub use process::{IdentityFacts, ProcessMetrics, ReloadResult};
 
@@ -19,6 +21,7 @@ use prometheus_client::registry::Registry;
 
 use cells::Durations;
 use collect::Families;
+use era::EraCounts;
 
 /// All metrics of the process.
 pub struct Metrics {
@@ -52,6 +55,7 @@ struct RouteCells {
     name: Arc<str>,
     /// Requests that no single backend answered.
     requests: Durations,
+    eras: EraCounts,
     sessions: AtomicU64,
     streams: AtomicI64,
 }
@@ -61,6 +65,7 @@ struct BackendCells {
     name: Arc<str>,
     /// Requests of clients that this backend answered.
     requests: Durations,
+    eras: EraCounts,
     signatures: AtomicU64,
     /// Lists that were looked for in memory: found, not found.
     lists: [AtomicU64; 2],
@@ -104,6 +109,7 @@ impl Metrics {
         let cells = Arc::new(RouteCells {
             name: name.into(),
             requests: Durations::default(),
+            eras: EraCounts::default(),
             sessions: AtomicU64::new(0),
             streams: AtomicI64::new(0),
         });
@@ -123,6 +129,7 @@ impl Metrics {
             route: Arc::clone(&key.0),
             name: Arc::clone(&key.1),
             requests: Durations::default(),
+            eras: EraCounts::default(),
             signatures: AtomicU64::new(0),
             lists: Default::default(),
             lists_kept: AtomicU64::new(0),
@@ -157,6 +164,11 @@ impl RouteMetrics {
         self.0.requests.observe(operation.into(), outcome, took);
     }
 
+    /// The eras of such a request.
+    pub fn spoken(&self, eras: SpokenEras) {
+        self.0.eras.count(eras);
+    }
+
     /// A session was opened.
     pub fn session_opened(&self) {
         self.0.sessions.fetch_add(1, Ordering::Relaxed);
@@ -181,6 +193,11 @@ impl BackendMetrics {
     /// A client's request that this backend answered, or failed to answer.
     pub fn request(&self, operation: impl Into<Operation>, outcome: Outcome, took: Duration) {
         self.0.requests.observe(operation.into(), outcome, took);
+    }
+
+    /// The eras of such a request.
+    pub fn spoken(&self, eras: SpokenEras) {
+        self.0.eras.count(eras);
     }
 
     /// A request to the backend went out with a signature.

@@ -37,7 +37,7 @@ impl Place {
         let cursor = match text {
             None => None,
             Some(text) => {
-                let opened = Cursor::open(&call.worker.gateway.keyring, &bind, &text.value);
+                let opened = Cursor::open(&call.worker.gateway.keyring(), &bind, &text.value);
                 let cursor = opened.map_err(|error| invalid(&error.to_string()))?;
                 if cursor.generation != shape(received.route) {
                     return Err(invalid("the route has other backends now"));
@@ -89,7 +89,7 @@ impl Place {
             return None;
         }
         let cursor = Cursor { generation: shape(route), pages, positions };
-        let sealed = cursor.seal(&call.worker.gateway.keyring, &self.bind).ok();
+        let sealed = cursor.seal(&call.worker.gateway.keyring(), &self.bind).ok();
         let fits = sealed.filter(|token| token.len() <= MAX_TOKEN);
         if fits.is_none() {
             let why = format!("its cursor is too long: all cursors take {MAX_TOKEN} bytes at most");

@@ -18,6 +18,9 @@ use crate::reply::{Marks, Place};
 use crate::session::Session;
 use crate::walk::Worker;
 
+/// How long a backend may take to open a session for a stream alone.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// What every source of one stream shares.
 pub(super) struct Sources {
     pub(super) worker: Worker,
@@ -94,14 +97,19 @@ impl Sources {
         let mut is_news = was_away;
         loop {
             let exchange = self.session.exchange(&self.worker, route, index, &self.headers);
-            if let Some(reopen) = &exchange.reopen
+            let joining = exchange.backend().memory.joining.0.try_acquire();
+            if let (Some(reopen), Ok(_)) = (&exchange.reopen, &joining)
                 && self.session.backend(&self.worker.gateway, exchange.backend().tag).is_none()
-                // A modern backend is an error here, and known from now on.
-                && let Err(error) = reopen.run(&exchange).await
             {
-                let backend = &exchange.backend().name;
-                tracing::debug!(%backend, %error, "no session for the event stream yet");
+                // A modern backend is an error here, and known from now on.
+                let opening = tokio::time::timeout(PATIENCE, reopen.run(&exchange));
+                if let Ok(Err(error)) = opening.await {
+                    let backend = &exchange.backend().name;
+                    tracing::debug!(%backend, %error, "no session for the event stream yet");
+                }
             }
+            let was_my_turn = joining.is_ok();
+            drop(joining);
             match self.of(route, index) {
                 Source::Away => {}
                 source => {
@@ -113,7 +121,9 @@ impl Sources {
             }
             is_news = true;
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(30));
+            if was_my_turn {
+                pause = (pause * 2).min(PAUSE.1);
+            }
         }
     }
 

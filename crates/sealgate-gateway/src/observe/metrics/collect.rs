@@ -30,6 +30,7 @@ impl Collector for Families {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
         let snapshot = Snapshot::take(&self.0);
         snapshot.requests(&mut encoder)?;
+        snapshot.eras(&mut encoder)?;
         snapshot.routes(&mut encoder)?;
         snapshot.backends(&mut encoder)?;
         snapshot.peer_names(&mut encoder)?;
@@ -170,6 +171,25 @@ impl Snapshot {
                 let mut histogram = Histogram::default();
                 cell.add_to(&mut histogram, |_| true);
                 family.histogram(&labels, &histogram)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn eras(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let routes = self.routes.iter().map(|cells| (&*cells.name, "", &cells.eras));
+        let backends = self.backends.iter().map(|cells| (&*cells.route, &*cells.name, &cells.eras));
+        let help = "Requests of clients, by the eras that client and backend spoke.";
+        let mut family = Family::open(encoder, "sealgate_era_requests", help, MetricType::Counter)?;
+        for (route, name, eras) in routes.chain(backends) {
+            for (client, backend, count) in eras.seen() {
+                let labels = [
+                    ("route", route),
+                    ("backend", name),
+                    ("client_era", client),
+                    ("backend_era", backend),
+                ];
+                family.counter(&labels, count)?;
             }
         }
         Ok(())
