@@ -144,3 +144,15 @@ def test_a_session_in_use_is_closed_once_its_call_is_answered(gateway, ending, t
     called.join(10)
     server.wait_for(lambda request: request.method == "DELETE")
     running.process.wait()
+
+
+def test_metrics_tell_in_which_eras_client_and_backend_spoke(mixed):
+    client = ModernClient(mixed)
+    for backend in ("modern", "legacy"):
+        client.result("tools/call", name=f"{backend}__test_simple_text", arguments={})
+        mixed.opened().call(f"{backend}__test_simple_text")
+    text = mixed.admin("/metrics").body.decode()
+    for client_era in ("modern", "legacy"):
+        for backend in ("modern", "legacy"):
+            sample = f'backend="{backend}",client_era="{client_era}",backend_era="{backend}"}}'
+            assert sample in text, text

@@ -51,6 +51,7 @@ pub(super) async fn forward(
     let gateway = &call.worker.gateway;
     call.record.backend(&received.route.backends[index]);
     let exchange = call.exchange(session, index);
+    call.record.spoke(exchange.is_modern());
     if exchange.is_modern() {
         return across::forward(call, session, exchange, edit).await;
     }

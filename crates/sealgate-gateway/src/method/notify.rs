@@ -39,6 +39,7 @@ pub(super) async fn response(mut call: Call<'_, '_>) -> Result<Response<ReplyBod
     let index = received.route.by_tag(asked.backend).ok_or_else(unknown)?;
     let exchange = call.exchange(&session, index);
     call.record.backend(exchange.backend());
+    call.record.spoke(exchange.is_modern());
     let mut splice = Splice::new(received.body);
     splice.replace(span(received.body, id), asked.id.into_bytes());
     let name = exchange.backend().name.clone();
@@ -61,6 +62,7 @@ async fn cancelled(call: &mut Call<'_, '_>, session: &Session) {
     };
     let exchange = call.exchange(session, index);
     call.record.backend(exchange.backend());
+    call.record.spoke(exchange.is_modern());
     let mut splice = Splice::new(received.body);
     splice.replace(span(received.body, request), upstream_id.as_bytes());
     log(exchange.tell(splice.finish()).await.map_err(|error| error.of(&exchange.backend().name)));

@@ -106,6 +106,7 @@ async fn owned(
             Ok(message) => {
                 route.owners.learn(uri, exchange.backend().tag);
                 call.record.backend(exchange.backend());
+                call.record.spoke(exchange.is_modern());
                 return Ok(ReplyBody::json(with_client_id(&message, call.id())));
             }
             Err(BackendError::RpcError { code, .. }) if means_unknown(code) => {}

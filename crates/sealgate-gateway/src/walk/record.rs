@@ -11,7 +11,7 @@ use sealgate_mcp::method::Method;
 
 use crate::fail::Failure;
 use crate::observe::access::{Line, Log};
-use crate::observe::metrics::{OpenStream, Operation, Outcome};
+use crate::observe::metrics::{OpenStream, Operation, Outcome, SpokenEras};
 use crate::plan::{BackendPlan, RoutePlan};
 use crate::receive::Received;
 use crate::reply::BrokenOff;
@@ -26,6 +26,7 @@ pub(crate) struct Record {
     route: Option<Arc<RoutePlan>>,
     method: Option<Cow<'static, str>>,
     operation: Operation,
+    eras: SpokenEras,
     tool: Option<Box<str>>,
     backend: Option<Arc<BackendPlan>>,
     session: Option<u32>,
@@ -53,6 +54,11 @@ impl Record {
             route: None,
             method: None,
             operation,
+            // Only the legacy era has streams to get and sessions to delete.
+            eras: SpokenEras {
+                client: (operation != Operation::INVALID).then_some(false),
+                backend: None,
+            },
             tool: None,
             backend: None,
             session: None,
@@ -70,6 +76,7 @@ impl Record {
 
     pub(super) fn message(&mut self, received: &Received<'_>) {
         self.bytes_in = received.body.len() as u64;
+        self.eras.client = Some(received.is_modern());
         self.operation =
             received.method().map_or(Operation::OTHER, |method: Method<'_>| method.into());
         let label = self.operation.label();
@@ -111,6 +118,11 @@ impl Record {
     /// The backend that answers.
     pub(crate) fn backend(&mut self, backend: &Arc<BackendPlan>) {
         self.backend = Some(Arc::clone(backend));
+    }
+
+    /// The era in which the backend is spoken to.
+    pub(crate) fn spoke(&mut self, is_modern: bool) {
+        self.eras.backend = Some(is_modern);
     }
 
     /// The tool, prompt or resource, as the backend calls it.
@@ -158,8 +170,14 @@ impl Drop for Record {
     fn drop(&mut self) {
         let took = self.started.elapsed();
         match (&self.backend, &self.route) {
-            (Some(backend), _) => backend.metrics.request(self.operation, self.outcome, took),
-            (None, Some(route)) => route.metrics.request(self.operation, self.outcome, took),
+            (Some(backend), _) => {
+                backend.metrics.request(self.operation, self.outcome, took);
+                backend.metrics.spoken(self.eras);
+            }
+            (None, Some(route)) => {
+                route.metrics.request(self.operation, self.outcome, took);
+                route.metrics.spoken(self.eras);
+            }
             (None, None) => {}
         }
         self.log.write(&Line {

@@ -28,6 +28,7 @@ pub(in crate::method) async fn page(
     let cursor = wanted.from.as_deref();
     let page = wanted.page(gateway, exchange, cursor, wanted.patience).await.ok()??;
     call.record.backend(exchange.backend());
+    call.record.spoke(exchange.is_modern());
     let raw: &RawValue = serde_json::from_slice(&page.result).ok()?;
     let translated = across_eras(exchange, wanted.kind, raw);
     let text = translated.as_deref().unwrap_or(raw).get();

@@ -96,12 +96,14 @@ async fn owned(call: &mut Call<'_, '_>, uri: &str) -> Result<Response<ReplyBody>
                 continue;
             }
         };
+        let is_modern = matches!(conversation.rules, Rules::Same(_));
         // Nobody listens to what comes before: it may be another's resource.
         let (voice, _) = mpsc::channel(1);
         match conversation.held(resumed, voice).await {
             Ok(Ending::Message(message, None)) => {
                 route.owners.learn(uri, backend.tag);
                 call.record.backend(backend);
+                call.record.spoke(is_modern);
                 return Ok(ReplyBody::json(message));
             }
             Ok(_) => {}
@@ -141,6 +143,7 @@ async fn attempt(
     let received = &call.permit.received;
     let backend = &received.route.backends[index];
     call.record.backend(backend);
+    call.record.spoke(matches!(conversation.rules, Rules::Same(_)));
     let front = Front {
         gateway: call.worker.gateway.clone(),
         backend: backend.clone(),

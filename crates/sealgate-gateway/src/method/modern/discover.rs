@@ -16,8 +16,8 @@ use serde_json::value::RawValue;
 
 use super::super::Call;
 use super::reach::{Reached, reach};
-use crate::backend::Exchange;
 use crate::backend::handshake::InitializeResult;
+use crate::backend::{Exchange, Spoken};
 use crate::fail::{BackendError, Failure};
 use crate::fanout::gather;
 use crate::gateway::Gateway;
@@ -42,6 +42,10 @@ pub(super) async fn discover(call: Call<'_, '_>) -> Result<Response<ReplyBody>, 
     }
     if let Some(backend) = route.single() {
         call.record.backend(backend);
+        // Was just found out, if it was.
+        if let Ok(spoken) = call.direct(0).spoken(&call.worker.gateway).await {
+            call.record.spoke(spoken == Spoken::Modern);
+        }
     }
     match (gathered.answers.as_slice(), route.single()) {
         ([(_, only)], Some(backend)) => {

@@ -159,3 +159,20 @@ fn the_text_is_well_formed() {
     unique.dedup();
     assert_eq!(families, unique);
 }
+
+#[test]
+fn requests_are_counted_by_the_eras_in_which_they_were_spoken() {
+    let metrics = Metrics::new();
+    let (route, backend) = (metrics.route("r"), metrics.backend("r", "b"));
+    backend.spoken(SpokenEras { client: Some(true), backend: Some(false) });
+    backend.spoken(SpokenEras { client: Some(true), backend: Some(false) });
+    route.spoken(SpokenEras { client: Some(false), backend: None });
+    route.spoken(SpokenEras::default());
+    for sample in [
+        "sealgate_era_requests_total{route=\"r\",backend=\"b\",client_era=\"modern\",backend_era=\"legacy\"} 2",
+        "sealgate_era_requests_total{route=\"r\",backend=\"\",client_era=\"legacy\",backend_era=\"none\"} 1",
+        "sealgate_era_requests_total{route=\"r\",backend=\"\",client_era=\"none\",backend_era=\"none\"} 1",
+    ] {
+        assert!(has(&metrics, sample), "{sample}\n{}", metrics.render());
+    }
+}
