@@ -92,6 +92,25 @@ def test_the_schema_that_is_checked_in_is_the_one_that_is_printed(schema):
     assert json.loads((ROOT / "docs" / "schema" / "sealgate.json").read_text()) == schema.schema
 
 
+def fields(schema, path=""):
+    """Every field that the schema names, with what it says of it."""
+    for choice in schema.get("anyOf", [schema]):
+        for name, field in choice.get("properties", {}).items():
+            yield f"{path}.{name}", field.get("description", "")
+            yield from fields(field, f"{path}.{name}")
+        if "items" in choice:
+            yield from fields(choice["items"], f"{path}[]")
+        if isinstance(choice.get("additionalProperties"), dict):
+            yield from fields(choice["additionalProperties"], f"{path}.*")
+
+
+def test_every_field_of_the_schema_is_described(schema):
+    told = {f"{kind}{path}": text for kind, of in schema.schema["$defs"].items() for path, text in fields(of)}
+    assert [path for path, text in told.items() if not text] == []
+    assert "Which of its tools" in told["MCPRoute.spec.backendRefs[].toolSelector"]
+    assert "subjectAltNames" in told["BackendTLSPolicy.spec.validation.hostname"]
+
+
 def of(file):
     text = file.read_text()
     return [json.loads(text)] if file.suffix == ".json" else [one for one in yaml.safe_load_all(text) if one]

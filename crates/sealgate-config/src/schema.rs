@@ -4,6 +4,8 @@
 //! what they would take in its place. What a schema cannot say (rules between fields, references)
 //! is `sealgate check`'s to say.
 
+mod describe;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -69,6 +71,7 @@ pub fn schema() -> Value {
                 "then": { "$ref": format!("#/$defs/{kind}") },
             }));
         }
+        describe::describe(kind, &mut definition, "");
         definitions.insert(kind.clone(), definition);
     }
     json!({

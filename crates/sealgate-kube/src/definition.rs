@@ -42,6 +42,11 @@ pub fn files() -> Vec<(String, String)> {
         .collect()
 }
 
+/// The schema of each kind that is defined here, by kind.
+pub fn schemas() -> Vec<(&'static str, Value)> {
+    all().into_iter().map(|definition| (definition.kind, definition.schema)).collect()
+}
+
 /// Every definition as one stream of YAML documents, as `kubectl apply -f -` takes it.
 pub fn stream() -> String {
     files().into_iter().map(|(_, text)| text).collect()
