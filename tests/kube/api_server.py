@@ -168,7 +168,8 @@ class ApiServer:
                 conditions = self.get(definition).get("status", {}).get("conditions") or []
                 if not any(it["type"] == "Established" and it["status"] == "True" for it in conditions):
                     return False
-                return all(self.lists(definition["spec"], version["name"]) for version in definition["spec"]["versions"])
+                served = [version["name"] for version in definition["spec"]["versions"] if version["served"]]
+                return all(self.lists(definition["spec"], version) for version in served)
 
             eventually(established, what=f"{definition['metadata']['name']} established")
 
@@ -193,7 +194,7 @@ class ApiServer:
             if parent is not None:
                 status = (status.get("parents") or [{}] * (parent + 1))[parent]
             for condition in status.get("conditions", []):
-                if condition["type"] == kind and condition["observedGeneration"] == found["metadata"]["generation"]:
+                if condition["type"] == kind and condition.get("observedGeneration") == found["metadata"]["generation"]:
                     return condition if wanted in (None, condition["status"]) else None
             return None
 

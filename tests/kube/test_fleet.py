@@ -78,6 +78,40 @@ def test_five_hundred_routes(api, namespace, edge, port, start, between, ending)
     assert took < 1
 
 
+def test_two_thousand_backends_each_signed_with_keys_of_its_own(api, namespace, edge, port, start, between, ending):
+    tools = ending(ScriptedServer())
+    keys = "[default]\naws_access_key_id = AKIA{0:012}\naws_secret_access_key = secret-{0}\n".format
+    things = []
+    for number in range(ROUTES * BACKENDS):
+        name = f"signed-{number}"
+        things.append(within(namespace, secret(name, credentials=keys(number))))
+        things.append(within(namespace, resources.backend(name, tools.port, hostname=f"{name}.example.com")))
+    for number in range(ROUTES):
+        names = [f"signed-{number * BACKENDS + index}" for index in range(BACKENDS)]
+        signed = [resources.reference(name, security=resources.aws("us-east-1", "bedrock-agentcore", secret=name)) for name in names]
+        things.append(within(namespace, resources.route(f"route-{number}", *signed, path=f"/r{number}")))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(api.create, [dict(thing) for thing in things]))
+
+    began = time.monotonic()
+    running = start(between, namespace).at(port)
+    until(lambda: served(running.client("/r499")), 30, "the last route")
+    print(f"2,000 signed backends, started to served: {time.monotonic() - began:.2f} s")
+    tools.forget()
+    assert running.opened("/r250").call("signed-1001__echo")
+    (call,) = tools.seen("POST tools/call")
+    assert "Credential=AKIA000000001001/" in call.header("authorization")
+
+    eventually(quiet_for(between, 1), deadline=90, what="no more patches")
+    spent = processor_time(running.process)
+    threading.Event().wait(5)
+    spent = processor_time(running.process) - spent
+    now, most = resident(running.process)
+    print(f"memory: {now >> 20} MiB, at most {most >> 20} MiB; five quiet seconds cost {spent:.2f} s of processor time")
+    assert most < MEMORY
+    assert spent < 0.25, "nothing to do, and something is done"
+
+
 def quiet_for(between, seconds):
     seen = {"count": -1, "since": 0.0}
 

@@ -48,10 +48,9 @@ pub(crate) fn gather(sources: &[Source], memory: &Memory) -> Gathered {
     for source in sources {
         match source {
             Source::Path(path) => gathered.path(path, memory),
-            Source::Text { name, text } => gathered.texts.push(Text::File {
-                name: name.clone(),
-                content: Ok(Arc::new(Zeroizing::new(text.clone()))),
-            }),
+            Source::Text { name, text } => gathered
+                .texts
+                .push(Text::File { name: name.clone(), content: Ok(Arc::clone(text)) }),
             Source::Url(url) => gathered.texts.push(Text::Url(url.clone())),
         }
     }

@@ -37,6 +37,7 @@ pub use memory::Memory;
 pub use reload::reload;
 pub use resolved::Resolved;
 pub use schema::schema;
+use zeroize::Zeroizing;
 
 /// Where configuration comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +50,8 @@ pub enum Source {
     Text {
         /// Shown where a file name would be.
         name: String,
-        /// YAML or JSON.
-        text: String,
+        /// YAML or JSON. Shared with whoever gave it, and wiped by the last who holds it.
+        text: Arc<Zeroizing<String>>,
     },
 }
 
@@ -92,6 +93,15 @@ pub struct Outcome {
 /// Loads, checks and resolves `sources`.
 pub fn load(sources: &[Source], options: &Options) -> Outcome {
     reload(sources, options, &mut Memory::default())
+}
+
+// === impl Source ===
+
+impl Source {
+    /// Text under a name.
+    pub fn text(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::Text { name: name.into(), text: Arc::new(Zeroizing::new(text.into())) }
+    }
 }
 
 // === impl Options ===

@@ -2,6 +2,7 @@
 //! server out. Nothing here is served: that is the caller's.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
@@ -9,6 +10,7 @@ use sealgate_config::resolved::Resolved;
 use sealgate_config::{Outcome, Source};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
+use zeroize::Zeroizing;
 
 use crate::endpoint;
 use crate::facts::{Address, Parent};
@@ -259,18 +261,18 @@ impl Cluster {
     }
 
     /// The text of an object; a route's without Gateways that somebody else serves.
-    fn text(&self, key: &Key, object: &Object) -> String {
+    fn text(&self, key: &Key, object: &Object) -> Arc<Zeroizing<String>> {
         let parents = &object.facts.parents;
         if key.kind != Kind::McpRoute || parents.iter().all(|parent| self.serves(parent)) {
-            return object.text.clone();
+            return Arc::clone(&object.text);
         }
         // What is literal already stays so: only the list of Gateways is put in anew.
         let Ok(mut data) = serde_json::from_str::<serde_json::Value>(&object.text) else {
-            return object.text.clone();
+            return Arc::clone(&object.text);
         };
         let own = parents.iter().filter(|parent| self.serves(parent));
         data["spec"]["parentRefs"] = own.map(|parent| parent.written.clone()).collect();
-        data.to_string()
+        Arc::new(Zeroizing::new(data.to_string()))
     }
 
     fn is_ours(&self, key: &Key, object: &Object) -> bool {

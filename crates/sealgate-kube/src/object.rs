@@ -1,10 +1,13 @@
 //! An object as the API gives it in; the text that the configuration reads, and what else is
 //! known of it, out. What is not needed (managed fields, other keys' annotations) is let go here.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kube::api::DynamicObject;
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
 use crate::facts::{Facts, reached_at};
 use crate::kind::Kind;
@@ -22,7 +25,7 @@ pub(crate) struct Key {
 #[derive(Clone)]
 pub(crate) struct Object {
     /// For the configuration; empty when it does not read this kind.
-    pub(crate) text: String,
+    pub(crate) text: Arc<Zeroizing<String>>,
     pub(crate) facts: Facts,
     /// The API's own version of the kind, which status is written to.
     pub(crate) api_version: String,
@@ -84,7 +87,7 @@ impl Object {
             String::new()
         };
         Self {
-            text,
+            text: Arc::new(Zeroizing::new(text)),
             facts,
             api_version,
             generation: metadata.generation.unwrap_or_default(),

@@ -51,7 +51,7 @@ fn start() -> Result<Source, Box<dyn std::error::Error>> {
         .name("demo-server".to_owned())
         .spawn(move || runtime.block_on(server::serve(listener, verifier)))?;
     let _ = writeln!(std::io::stdout(), "demo server  http://127.0.0.1:{port}/mcp");
-    Ok(Source::Text { name: "demo.yaml".to_owned(), text: resources(port, &secret) })
+    Ok(Source::text("demo.yaml", resources(port, &secret)))
 }
 
 /// The same resources that one would write for a server behind AWS IAM.

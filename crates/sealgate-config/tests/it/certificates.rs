@@ -109,7 +109,7 @@ fn of_several_certificates_a_bad_one_costs_only_itself() {
 fn loads<const N: usize>(texts: [&str; N]) -> [Outcome; N] {
     let mut memory = Memory::default();
     texts.map(|text| {
-        let source = Source::Text { name: "a.yaml".to_owned(), text: text.to_owned() };
+        let source = Source::text("a.yaml", text);
         reload(&[source], &options(), &mut memory)
     })
 }
@@ -217,7 +217,7 @@ fn a_certificate_in_files_of_its_own_is_held_until_chain_and_key_fit_again() {
     let text = https("", "").replace("{ name: edge }\ntype", &format!("{annotations}\ntype"));
     let mut memory = Memory::default();
     let mut load = || {
-        let source = Source::Text { name: "a.yaml".to_owned(), text: text.clone() };
+        let source = Source::text("a.yaml", text.as_str());
         reload(&[source], &options(), &mut memory)
     };
     let key = |outcome: &Outcome| {

@@ -120,7 +120,7 @@ fn the_same_resource_twice_is_an_error_and_the_first_stays() {
 fn strict_turns_warnings_into_errors() {
     let mut options = options();
     let text = route("", "  retries: 3") + &backend("x.example", 80);
-    let source = Source::Text { name: "test.yaml".to_owned(), text };
+    let source = Source::text("test.yaml", text);
     assert!(!load(std::slice::from_ref(&source), &options).has_errors());
     options.strict = true;
     assert!(load(&[source], &options).has_errors());

@@ -10,7 +10,7 @@ fn after(versions: &[String]) -> Outcome {
     let mut memory = Memory::default();
     let mut last = Outcome::default();
     for text in versions {
-        let source = Source::Text { name: "a.yaml".to_owned(), text: text.clone() };
+        let source = Source::text("a.yaml", text.as_str());
         last = reload(&[source], &options(), &mut memory);
     }
     last
@@ -131,7 +131,7 @@ fn in_a_cluster_a_reference_that_leads_nowhere_takes_effect() {
     let edited = route(&format!("      path: /new\n{second}"), "") + &backend("x.example", 80);
     let mut memory = Memory::default();
     let mut load = |text: &str, references_take_effect| {
-        let source = Source::Text { name: "a.yaml".to_owned(), text: text.to_owned() };
+        let source = Source::text("a.yaml", text);
         let options = sealgate_config::Options { references_take_effect, ..options() };
         reload(&[source], &options, &mut memory)
     };

@@ -245,8 +245,7 @@ fn a_hop_changes_where_bytes_go_and_not_what_is_signed() {
     let mut options = options();
     options.via = Some("http://envoy.internal:10088".to_owned());
     let text = route(AWS, "") + &plain;
-    let load =
-        |text: String| load(&[Source::Text { name: "test.yaml".to_owned(), text }], &options);
+    let load = |text: String| load(&[Source::text("test.yaml", text)], &options);
     let outcome = load(text.clone());
     let served = only_backend(&outcome);
     assert_eq!(served.authority, "aws-mcp.us-east-1.api.aws");
@@ -257,7 +256,7 @@ fn a_hop_changes_where_bytes_go_and_not_what_is_signed() {
     let outcome = load(text.replace("name: b }", own));
     assert_eq!(only_backend(&outcome).via.as_ref().unwrap().authority, "own.example");
     options.via = Some("nonsense".to_owned());
-    let source = Source::Text { name: "test.yaml".to_owned(), text };
+    let source = Source::text("test.yaml", text);
     let outcome = sealgate_config::load(&[source], &options);
     assert!(outcome.has_errors() && outcome.resolved.routes.is_empty());
 }

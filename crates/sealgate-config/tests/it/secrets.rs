@@ -12,7 +12,7 @@ fn hidden(text: &str) {
     let mut options = options();
     options.environment =
         std::sync::Arc::new(|name| (name == "SUBSTITUTED").then(|| SECRET.to_owned()));
-    let source = Source::Text { name: "test.yaml".to_owned(), text: text.to_owned() };
+    let source = Source::text("test.yaml", text);
     for strict in [false, true] {
         options.strict = strict;
         let outcome = load(std::slice::from_ref(&source), &options);

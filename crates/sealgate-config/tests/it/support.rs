@@ -18,7 +18,7 @@ pub(crate) fn options() -> Options {
 
 /// Loads one text.
 pub(crate) fn load_text(text: &str) -> Outcome {
-    load(&[Source::Text { name: "test.yaml".to_owned(), text: text.to_owned() }], &options())
+    load(&[Source::text("test.yaml", text)], &options())
 }
 
 /// Messages of one severity.

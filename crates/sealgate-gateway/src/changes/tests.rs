@@ -28,7 +28,7 @@ fn plan(base: &Foundation, backends: &[(&str, u16, &str)]) -> Plan {
              spec: {{ endpoints: [{{ ip: {{ address: 127.0.0.1, port: {port} }} }}] }}\n"
         );
     }
-    let source = Source::Text { name: "test.yaml".to_owned(), text };
+    let source = Source::text("test.yaml", text);
     let outcome = sealgate_config::load(&[source], &Options::default());
     assert!(!outcome.has_errors(), "{:?}", outcome.findings);
     Plan::compile(&outcome.resolved, 1, base)

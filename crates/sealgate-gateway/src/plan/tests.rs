@@ -12,7 +12,7 @@ fn foundation() -> Foundation {
 }
 
 fn plan(text: &str) -> Plan {
-    let source = Source::Text { name: "test.yaml".to_owned(), text: text.to_owned() };
+    let source = Source::text("test.yaml", text);
     let outcome = sealgate_config::load(&[source], &Options::default());
     let errors: Vec<_> = outcome.findings.iter().map(|finding| finding.render(false)).collect();
     assert!(!outcome.has_errors(), "{}", errors.join("\n"));
@@ -80,7 +80,7 @@ async fn the_most_specific_host_wins_then_headers() {
 #[tokio::test]
 async fn an_unchanged_backend_keeps_its_connections_over_a_reload() {
     let text = route("r", "", &["a"]);
-    let source = Source::Text { name: "test.yaml".to_owned(), text };
+    let source = Source::text("test.yaml", text);
     let resolved = sealgate_config::load(&[source], &Options::default()).resolved;
     let base = foundation();
     let (old, new) = (Plan::compile(&resolved, 1, &base), Plan::compile(&resolved, 2, &base));

@@ -64,7 +64,7 @@ fn route() -> Arc<RoutePlan> {
 }
 
 fn route_of(resources: &str) -> Arc<RoutePlan> {
-    let source = Source::Text { name: "test.yaml".to_owned(), text: resources.to_owned() };
+    let source = Source::text("test.yaml", resources);
     let outcome = sealgate_config::load(&[source], &Options::default());
     let errors: Vec<_> = outcome.findings.iter().map(|finding| finding.render(false)).collect();
     assert!(!outcome.has_errors(), "{}", errors.join("\n"));

@@ -17,7 +17,7 @@ fn a_variable_in_an_object_stays_text() {
         json!({ "metadata": { "name": "x", "namespace": "default" },
                 "spec": { "path": "/${HOME}/$${x}" } }),
     );
-    assert!(object.text.contains("/$${HOME}/$$${x}"), "{}", object.text);
+    assert!(object.text.contains("/$${HOME}/$$${x}"), "{}", &**object.text);
 }
 
 #[test]

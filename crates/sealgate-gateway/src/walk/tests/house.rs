@@ -95,7 +95,7 @@ impl House {
                 backend.address.port()
             ));
         }
-        let source = Source::Text { name: "test.yaml".to_owned(), text };
+        let source = Source::text("test.yaml", text);
         let outcome = sealgate_config::load(&[source], &Options::default());
         let errors: Vec<_> = outcome.findings.iter().map(|finding| finding.render(false)).collect();
         assert!(!outcome.has_errors(), "{}", errors.join("\n"));
