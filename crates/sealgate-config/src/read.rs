@@ -3,6 +3,7 @@
 
 mod fact;
 pub(crate) mod lists;
+mod protective;
 mod rule;
 
 use std::time::Duration;
@@ -15,35 +16,9 @@ use crate::suggest::{did_you_mean, nearest};
 use crate::tree::{Entry, Node, Scalar, Value};
 
 pub(crate) use fact::{Fact, Kind};
+use protective::PROTECTIVE;
+pub(crate) use protective::is_protective;
 pub(crate) use rule::{Shape, duration};
-
-/// Fields that protect something: one of them misspelt must not pass as unknown.
-const PROTECTIVE: [&str; 15] = [
-    "apiKey",
-    "awsCredentials",
-    "assumeRole",
-    "securityPolicy",
-    "backendSelector",
-    "toolSelector",
-    "authorization",
-    "apiKeyAuth",
-    "extAuth",
-    "oauth",
-    "exclude",
-    "excludeRegex",
-    "include",
-    "includeRegex",
-    "hostnames",
-];
-
-/// Further fields that must not be missing from what stays in force in place of a bad edit.
-const ALSO_ASKED: [&str; 3] = ["includeTools", "targetRefs", "tls"];
-
-/// Whether a field of this name, or what it may be a slip of, protects something.
-pub(crate) fn is_protective(name: &str) -> bool {
-    let mut all = PROTECTIVE.into_iter().chain(ALSO_ASKED);
-    all.any(|known| known == name) || nearest(name, PROTECTIVE).is_some()
-}
 
 /// A value and its place.
 #[derive(Clone)]
