@@ -10,7 +10,7 @@ mod tether;
 pub(crate) use bridged::{Bridged, Running};
 pub(crate) use ended::{Ended, Openings};
 pub(crate) use known::KnownTokens;
-pub(crate) use tether::{Tether, Tethers};
+pub(crate) use tether::{NewTether, Tether, Tethers, Work};
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -4,6 +4,7 @@
 //! The stream is the session, so that it lives in the process that holds the connection.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
@@ -16,6 +17,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use crate::authenticate::Principal;
 use crate::fail::Failure;
+use crate::walk::Worker;
+
+/// What is done for a client, in the worker that holds its stream: others may end before it does.
+pub(crate) type Work = Box<dyn FnOnce(Worker) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 /// Events that wait for a slow client before backends have to.
 const QUEUE: usize = 16;
@@ -34,6 +39,8 @@ pub(crate) struct Tether {
     client: mpsc::Sender<Bytes>,
     /// Held while an event is written: one that comes in pieces must not be interrupted.
     pen: tokio::sync::Mutex<()>,
+    /// Bounded by `room`.
+    work: mpsc::UnboundedSender<Work>,
     room: Arc<Semaphore>,
     stage: Mutex<Stage>,
     over: watch::Sender<bool>,
@@ -43,6 +50,17 @@ pub(crate) struct Tether {
 pub(crate) struct Pen<'t> {
     client: &'t mpsc::Sender<Bytes>,
     _held: tokio::sync::MutexGuard<'t, ()>,
+}
+
+/// A new stream, for the worker that holds it.
+pub(crate) struct NewTether {
+    pub(crate) tether: Arc<Tether>,
+    /// By which the client's POSTs find the stream.
+    pub(crate) ticket: String,
+    /// What the client reads.
+    pub(crate) events: mpsc::Receiver<Bytes>,
+    /// What is to be done.
+    pub(crate) work: mpsc::UnboundedReceiver<Work>,
 }
 
 /// How far a client has come.
@@ -63,22 +81,24 @@ impl Tethers {
         keyring: &Keyring,
         route: u64,
         principal: &Principal,
-    ) -> Result<(Arc<Tether>, String, mpsc::Receiver<Bytes>), Failure> {
+    ) -> Result<NewTether, Failure> {
         let mut name = [0; NAME];
         aws_lc_rs::rand::fill(&mut name).map_err(|_| Failure::TetherGone)?;
         let tag = keyring.mac(Purpose::Tether, &bind(route, principal), &name);
         let ticket = URL_SAFE_NO_PAD.encode([&tag[..], &name].concat());
-        let (client, receiver) = mpsc::channel(QUEUE);
+        let (client, events) = mpsc::channel(QUEUE);
+        let (sender, work) = mpsc::unbounded_channel();
         let tether = Arc::new(Tether {
             name,
             client,
             pen: tokio::sync::Mutex::default(),
+            work: sender,
             room: Arc::new(Semaphore::new(PENDING)),
             stage: Mutex::new(Stage::Connected),
             over: watch::Sender::new(false),
         });
         self.lock().insert(name, Arc::clone(&tether));
-        Ok((tether, ticket, receiver))
+        Ok(NewTether { tether, ticket, events, work })
     }
 
     /// The stream of a ticket.
@@ -126,6 +146,11 @@ impl Tether {
     /// [`Failure::TetherFull`].
     pub(crate) fn room(&self) -> Result<OwnedSemaphorePermit, Failure> {
         Arc::clone(&self.room).try_acquire_owned().map_err(|_| Failure::TetherFull(PENDING))
+    }
+
+    /// Has something done by the worker that holds the stream.
+    pub(crate) fn run(&self, work: Work) {
+        let _ = self.work.send(work);
     }
 
     /// Waits until every request has its answer.
@@ -235,25 +260,26 @@ mod tests {
     async fn a_ticket_holds_on_its_route_and_in_its_process_only() {
         let keyring = Keyring::generate().unwrap();
         let (here, there) = (Tethers::default(), Tethers::default());
-        let (tether, ticket, _receiver) = here.open(&keyring, 7, &Principal::Anonymous).unwrap();
+        let opened = here.open(&keyring, 7, &Principal::Anonymous).unwrap();
+        let NewTether { tether, ticket, .. } = &opened;
         let find = |tethers: &Tethers, route, ticket: &str| {
             tethers.find(&keyring, route, &Principal::Anonymous, ticket).map(|found| found.name)
         };
-        assert_eq!(find(&here, 7, &ticket).unwrap(), tether.name);
-        assert!(matches!(find(&here, 8, &ticket), Err(Failure::UnknownTether)));
-        assert!(matches!(find(&there, 7, &ticket), Err(Failure::TetherGone)));
+        assert_eq!(find(&here, 7, ticket).unwrap(), tether.name);
+        assert!(matches!(find(&here, 8, ticket), Err(Failure::UnknownTether)));
+        assert!(matches!(find(&there, 7, ticket), Err(Failure::TetherGone)));
         for wrong in ["", "AAAA", "%", &ticket[1..], &"A".repeat(ticket.len())] {
             assert!(matches!(find(&here, 7, wrong), Err(Failure::UnknownTether)));
         }
-        here.end(&tether);
-        assert!(matches!(find(&here, 7, &ticket), Err(Failure::TetherGone)));
+        here.end(tether);
+        assert!(matches!(find(&here, 7, ticket), Err(Failure::TetherGone)));
     }
 
     #[tokio::test]
     async fn a_client_initializes_once_unless_that_fails() {
         let keyring = Keyring::generate().unwrap();
         let tethers = Tethers::default();
-        let (tether, ..) = tethers.open(&keyring, 7, &Principal::Anonymous).unwrap();
+        let NewTether { tether, .. } = tethers.open(&keyring, 7, &Principal::Anonymous).unwrap();
         assert!(tether.begin() && !tether.begin());
         tether.began(None);
         assert!(tether.begin() && !tether.listens());
@@ -265,7 +291,7 @@ mod tests {
     async fn so_many_requests_wait_and_no_more() {
         let keyring = Keyring::generate().unwrap();
         let tethers = Tethers::default();
-        let (tether, ..) = tethers.open(&keyring, 7, &Principal::Anonymous).unwrap();
+        let NewTether { tether, .. } = tethers.open(&keyring, 7, &Principal::Anonymous).unwrap();
         let held: Vec<_> = (0..PENDING).map(|_| tether.room().unwrap()).collect();
         assert!(matches!(tether.room(), Err(Failure::TetherFull(PENDING))));
         drop(held);

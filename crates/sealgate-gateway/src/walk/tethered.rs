@@ -11,6 +11,8 @@ use hyper::body::Incoming;
 use sealgate_mcp::envelope::{Kind, Malformed};
 use sealgate_mcp::method::Method;
 use sealgate_mcp::sse::{self, PieceWriter};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::{Record, Worker, batch, fail};
 use crate::authenticate;
@@ -20,7 +22,7 @@ use crate::plan::RoutePlan;
 use crate::receive::{self, Carriage};
 use crate::reply::{ReplyBody, event};
 use crate::seal::SESSION_ID;
-use crate::session::{Session, Tether};
+use crate::session::{NewTether, Session, Tether, Work};
 
 /// What the ticket is called in the query.
 const TICKET: &str = "sessionId=";
@@ -30,7 +32,6 @@ const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event
 
 /// A POST of one client, ready to be answered on its event stream.
 struct Asked {
-    worker: Worker,
     route: Arc<RoutePlan>,
     tether: Arc<Tether>,
     headers: HeaderMap,
@@ -60,22 +61,23 @@ impl Worker {
         }
         let principal = authenticate::principal();
         let gateway = &self.gateway;
-        let (tether, ticket, receiver) =
-            gateway.tethers.open(&gateway.keyring(), route.tag, &principal)?;
+        let opened = gateway.tethers.open(&gateway.keyring(), route.tag, &principal)?;
+        let NewTether { tether, ticket, events, work } = opened;
         let endpoint = format!("event: endpoint\ndata: {}?{TICKET}{ticket}\n\n", head.uri.path());
         let (worker, route, headers) = (self.clone(), Arc::clone(route), head.headers.clone());
         tokio::spawn(async move {
             tether.write(endpoint.into()).await;
-            worker.hold(&tether).await;
+            worker.hold(&tether, work).await;
             worker.gateway.tethers.end(&tether);
             worker.let_go(&route, headers, &tether).await;
         });
         record.streams();
-        Ok(ReplyBody::events(receiver))
+        Ok(ReplyBody::events(events))
     }
 
-    /// Keeps the stream until the client has gone, or the gateway ends and all is answered.
-    async fn hold(&self, tether: &Tether) {
+    /// Does what is asked until the client has gone, or the gateway ends and all is answered.
+    async fn hold(&self, tether: &Tether, mut work: mpsc::UnboundedReceiver<Work>) {
+        let mut running = JoinSet::new();
         let interval = self.gateway.limits.keep_alive;
         let drained = async {
             self.gateway.drained().await;
@@ -86,6 +88,8 @@ impl Worker {
             tokio::select! {
                 () = tether.over() => return,
                 () = &mut drained => return,
+                Some(work) = work.recv() => drop(running.spawn(work(self.clone()))),
+                Some(_) = running.join_next() => {}
                 () = tokio::time::sleep(interval) => tether.keep_alive().await,
             }
         }
@@ -137,7 +141,6 @@ impl Worker {
             headers.insert(SESSION_ID, session);
         }
         let mut asked = Asked {
-            worker: self.clone(),
             route: Arc::clone(route),
             is_batch: batch::is_batch(&body),
             tether,
@@ -151,7 +154,7 @@ impl Worker {
             let received = receive::message(&asked.headers, &asked.body, route, Carriage::Tether)?;
             if received.kind != Kind::Request {
                 let listens = received.method() == Some(Method::Initialized);
-                return Ok(asked.tell(listens, record).await);
+                return Ok(asked.tell(self, listens, record).await);
             }
             let id = received.message.id.map(|id| id.get().into());
             let initializes = received.method() == Some(Method::Initialize);
@@ -165,44 +168,37 @@ impl Worker {
         }
         record.several("post", asked.body.len());
         let part = record.part();
-        tokio::spawn(async move {
-            let tether = Arc::clone(&asked.tether);
-            if asked.initializes {
-                // Not given up half-way: the sessions that it opens are to be closed.
-                asked.run(part).await;
-            } else {
-                tokio::select! {
-                    () = tether.over() => {}
-                    () = asked.run(part) => {}
-                }
-            }
-            drop(room);
-        });
+        let tether = Arc::clone(&asked.tether);
+        tether.run(Box::new(move |worker| {
+            Box::pin(async move {
+                asked.run(&worker, part).await;
+                drop(room);
+            })
+        }));
         Ok(ReplyBody::empty(StatusCode::ACCEPTED))
     }
 }
 
 impl Asked {
     /// What asks for no answer: the response to the POST says how it went.
-    async fn tell(self, listens: bool, record: &mut Record) -> Response<ReplyBody> {
-        let told = self
-            .worker
-            .message(&self.route, &self.headers, &self.body, Carriage::Tether, record)
-            .await;
+    async fn tell(
+        self,
+        worker: &Worker,
+        listens: bool,
+        record: &mut Record,
+    ) -> Response<ReplyBody> {
+        let Self { route, headers, body, .. } = &self;
+        let told = worker.message(route, headers, body, Carriage::Tether, record).await;
         if listens && told.status().is_success() && self.tether.listens() {
-            tokio::spawn(async move {
-                tokio::select! {
-                    () = self.tether.over() => {}
-                    () = self.listen() => {}
-                }
-            });
+            let tether = Arc::clone(&self.tether);
+            tether.run(Box::new(move |worker| Box::pin(async move { self.listen(&worker).await })));
         }
         told
     }
 
     /// What backends say unasked, which others GET.
-    async fn listen(&self) {
-        let Self { worker, route, tether, headers, .. } = self;
+    async fn listen(&self, worker: &Worker) {
+        let Self { route, tether, headers, .. } = self;
         let principal = authenticate::principal();
         let session = Session::open(worker, headers, route, &principal)
             .map(|session| session.carried_by(Carriage::Tether));
@@ -217,8 +213,18 @@ impl Asked {
     }
 
     /// Answers on the event stream.
-    async fn run(self, mut part: Box<Record>) {
-        let Self { worker, route, tether, headers, body, .. } = &self;
+    async fn run(self, worker: &Worker, part: Box<Record>) {
+        if self.initializes {
+            // Not given up half-way: the sessions that it opens are to be closed.
+            let worker = worker.clone();
+            let _ = tokio::spawn(async move { self.answer(&worker, part).await }).await;
+        } else {
+            self.answer(worker, part).await;
+        }
+    }
+
+    async fn answer(self, worker: &Worker, mut part: Box<Record>) {
+        let Self { route, tether, headers, body, .. } = &self;
         let response = match self.is_batch {
             true => worker.batch(route, headers, body, Carriage::Tether, &mut part).await,
             false => worker.message(route, headers, body, Carriage::Tether, &mut part).await,
