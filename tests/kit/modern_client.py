@@ -16,8 +16,8 @@ class ModernClient:
         self.gateway, self.path = gateway, path
         self.capabilities, self.last = capabilities or {}, 0
 
-    def ask(self, method, *, id=None, **params):
-        """One request; the answer as it comes."""
+    def ask(self, method, *, id=None, mirrored=None, **params):
+        """One request; the answer as it comes. `mirrored` is what `Mcp-Name` says instead of the truth."""
         self.last += 1
         meta = {
             f"{PREFIX}protocolVersion": VERSION,
@@ -32,7 +32,7 @@ class ModernClient:
             "mcp-protocol-version": VERSION,
             "mcp-method": method,
         }
-        name = params.get("name") or params.get("uri")
+        name = mirrored or params.get("name") or params.get("uri") or params.get("taskId")
         if name:
             headers["mcp-name"] = name
         return exchange(self.gateway.authority, "POST", self.path, headers, json.dumps(message).encode())

@@ -77,6 +77,8 @@ pub struct Route {
     pub session_ttl: Duration,
     /// Whether clients of the HTTP+SSE transport of 2024-11-05 are served beside the others.
     pub legacy_sse: bool,
+    /// How clients see the URIs of resources.
+    pub uris: UriMode,
 }
 
 /// A condition on one request header.
@@ -160,6 +162,16 @@ pub enum PrefixMode {
     Always,
     /// `tool`.
     Never,
+}
+
+/// How clients see the URIs of a route's resources.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UriMode {
+    /// As the backend wrote them; whose a URI is, is found out.
+    #[default]
+    Keep,
+    /// `backend+uri`, and `ui://backend/rest` for `ui://rest`.
+    Prefix,
 }
 
 /// How the server's certificate is verified.

@@ -18,8 +18,10 @@ mod resend;
 pub(crate) mod schemas;
 mod sniff;
 mod subscribe;
+pub(crate) mod task_id;
 mod to_legacy;
 mod to_modern;
+mod wording;
 
 pub(crate) use answer::{Opened, collect, from_error_object};
 pub(crate) use asks::{Asks, Refusal};
@@ -51,6 +53,7 @@ use crate::plan::{BackendPlan, RoutePlan};
 use crate::seal::{Draft, Mirror};
 use crate::upstream::{self, Pool, SendDeadlines};
 use resend::Sent;
+use wording::Scope;
 
 /// How long a backend may hold back the head of its event stream: some send it with the first
 /// event, which may be hours away.
@@ -105,14 +108,31 @@ impl Exchange {
     /// Sends a JSON-RPC request and opens the answer. A backend that has lost the session, or that
     /// was away when it was opened, is given a new one first.
     pub(crate) async fn open(&self, body: Bytes) -> Result<Opened, BackendError> {
-        let result = self.open_once(body.clone()).await;
+        let result = match self.scope(&body) {
+            Scope::Nothing => self.open_once(body.clone()).await,
+            scope => Box::pin(self.open_in_its_words(body.clone(), scope)).await,
+        };
         match (&self.reopen, result) {
             (Some(reopen), Err(BackendError::SessionLost | BackendError::NoSession)) => {
-                let again = async { reopen.run(self).await?.open_once(body).await };
+                let again = async {
+                    let again = Self { reopen: self.reopen.clone(), ..reopen.run(self).await? };
+                    let scope = again.scope(&body);
+                    again.open_in_its_words(body, scope).await
+                };
                 Box::pin(again).await
             }
             (_, result) => result,
         }
+    }
+
+    /// The same where client and backend use other words for some things.
+    async fn open_in_its_words(&self, body: Bytes, scope: Scope) -> Result<Opened, BackendError> {
+        if scope == Scope::Nothing {
+            return self.open_once(body).await;
+        }
+        let (own, body) = self.outward(body);
+        let opened = own.open_once(body).await?;
+        own.reworded(opened, scope).await
     }
 
     async fn open_once(&self, body: Bytes) -> Result<Opened, BackendError> {
@@ -141,7 +161,7 @@ impl Exchange {
             let result = self.ask_once(body.clone(), upstream_id, limit, within).await;
             match (&self.reopen, result) {
                 (Some(reopen), Err(BackendError::SessionLost | BackendError::NoSession)) => {
-                    let again = reopen.run(self).await?;
+                    let again = Exchange { reopen: self.reopen.clone(), ..reopen.run(self).await? };
                     again.ask_once(body, upstream_id, limit, within).await
                 }
                 (_, result) => result,
@@ -177,6 +197,21 @@ impl Exchange {
         within: Duration,
     ) -> Result<Asked, BackendError> {
         self.in_session()?;
+        if self.scope(&body) == Scope::Nothing {
+            return self.ask_in_same_words(body, upstream_id, limit, within).await;
+        }
+        let (own, body) = self.outward(body);
+        let asked = Box::pin(own.ask_in_same_words(body, upstream_id, limit, within)).await?;
+        Ok(Asked { message: self.client_words(asked.message), ..asked })
+    }
+
+    async fn ask_in_same_words(
+        &self,
+        body: Bytes,
+        upstream_id: &str,
+        limit: usize,
+        within: Duration,
+    ) -> Result<Asked, BackendError> {
         if let Some(line) = self.line()? {
             let opened = self.call_on(&line, body).await?;
             let message = answer::collect_alone(opened, upstream_id, limit, Some(self)).await?;
@@ -202,6 +237,7 @@ impl Exchange {
     /// Sends a notification or a response; any success will do (2025-03-26 asks for 202, servers
     /// in the field answer 200 and 204 too).
     pub(crate) async fn tell(&self, body: Bytes) -> Result<(), BackendError> {
+        let body = self.own_words(body);
         if let Some(line) = self.line()? {
             return Box::pin(self.tell_on(&line, body)).await;
         }
@@ -219,9 +255,10 @@ impl Exchange {
         last_event_id: Option<&str>,
     ) -> Result<Option<upstream::Body>, BackendError> {
         if let Some(line) = self.line()? {
-            return Ok(Some(self.listen_on(&line)));
+            return Ok(Some(self.edited(self.listen_on(&line), false)));
         }
-        Ok(self.stream(last_event_id).await?.map(Response::into_body))
+        let stream = self.stream(last_event_id).await?;
+        Ok(stream.map(|response| self.edited(response.into_body(), false)))
     }
 
     /// Asks for an event stream; `None` when there is none (405).

@@ -10,6 +10,8 @@ use sealgate_config::resolved::Resolved;
 use sealgate_mcp::keyring::Keyring;
 use tokio::sync::watch;
 
+use crate::authenticate::Principal;
+use crate::backend::task_id::Binding;
 use crate::backend::{Lists, Pooled, Reopened};
 use crate::changes::Changes;
 use crate::identities::Identities;
@@ -149,6 +151,11 @@ impl Gateway {
         let mut draining = self.draining.subscribe();
         // The sender lives as long as the gateway.
         let _ = draining.wait_for(|draining| *draining).await;
+    }
+
+    /// What binds ids to a caller.
+    pub(crate) fn binding(&self, principal: &Principal) -> Binding {
+        Binding { keyring: Arc::clone(&self.keyring()), digest: principal.digest() }
     }
 
     /// An id for a request to a backend, as JSON: an integer that no other request of this

@@ -11,6 +11,7 @@ mod modern;
 mod notify;
 mod resources;
 mod stream;
+mod tasks;
 mod watch;
 
 pub(crate) use close::close;
@@ -85,6 +86,10 @@ async fn rare(
         Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
             resources::by_uri(call, session, method).await
         }
+        Method::TasksGet | Method::TasksResult | Method::TasksCancel => {
+            tasks::by_id(call, session).await
+        }
+        Method::TasksList => tasks::list(call, session).await,
         other => Err(Failure::UnknownMethod(other.as_str().chars().take(100).collect())),
     }
 }

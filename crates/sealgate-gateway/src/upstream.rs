@@ -13,6 +13,7 @@ mod subject;
 mod tls;
 mod trust;
 
+pub(crate) use body::Edit;
 pub use body::{Body, BodyError};
 pub use error::{SendError, Stage, TlsFailure};
 pub use origin::{ClientIdentity, Origin, OriginError, OriginSpec, Origins, TlsSpec, Trust};

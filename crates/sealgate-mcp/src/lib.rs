@@ -27,6 +27,8 @@ pub mod object;
 pub mod param_header;
 mod reader;
 pub mod reply;
+pub mod resource_uri;
+pub mod reword;
 pub mod rpc_error;
 pub mod session;
 pub mod splice;

@@ -54,6 +54,7 @@ pub(super) fn resolve(
         backends,
         session_ttl: context.options.session_ttl,
         legacy_sse: route.annotations.legacy_sse.unwrap_or(context.options.legacy_sse),
+        uris: route.annotations.uris,
     })
 }
 

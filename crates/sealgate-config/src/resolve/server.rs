@@ -13,7 +13,7 @@ use crate::mcp_json::{AwsSettings, McpServer, McpServers};
 use crate::report::At;
 use crate::resolved::{
     Address, Backend, Credential, EraSetting, ListSettings, PrefixMode, QuestionSetting, Route,
-    Scheme, ToolSelector,
+    Scheme, ToolSelector, UriMode,
 };
 use crate::url::Url;
 
@@ -75,6 +75,7 @@ fn route(
         backends,
         session_ttl: context.options.session_ttl,
         legacy_sse: context.options.legacy_sse,
+        uris: UriMode::Keep,
     })
 }
 

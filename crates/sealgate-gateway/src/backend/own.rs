@@ -10,6 +10,7 @@ use sealgate_mcp::translate::{RequestMeta, add_request_meta};
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::task_id::Binding;
 use super::{Asks, Exchange};
 use crate::seal::Mirror;
 
@@ -22,13 +23,20 @@ pub(crate) struct Speaker {
     /// Raw JSON of an Implementation.
     pub(crate) info: Option<Box<str>>,
     pub(crate) log_level: Option<LogLevel>,
+    /// To whom ids are bound, where no session tells.
+    pub(crate) binding: Option<Binding>,
 }
 
 impl Speaker {
     /// The gateway itself, which can do nothing for a server.
     pub(crate) fn gateway() -> Self {
         let info = json!({ "name": "sealgate", "version": env!("CARGO_PKG_VERSION") });
-        Self { capabilities: "{}".into(), info: Some(info.to_string().into()), log_level: None }
+        Self {
+            capabilities: "{}".into(),
+            info: Some(info.to_string().into()),
+            log_level: None,
+            binding: None,
+        }
     }
 
     /// A modern client, as its request says.
@@ -40,6 +48,7 @@ impl Speaker {
                 .unwrap_or_else(|| "{}".into()),
             info: raw(meta.and_then(|meta| meta.client_info)),
             log_level: level.and_then(|level| LogLevel::parse(&level.value)),
+            binding: None,
         }
     }
 
@@ -50,6 +59,7 @@ impl Speaker {
             capabilities: client.capabilities.clone(),
             info: Some(info.to_string().into()),
             log_level,
+            binding: None,
         }
     }
 

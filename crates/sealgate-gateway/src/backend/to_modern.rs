@@ -126,6 +126,7 @@ mod tests {
             capabilities: r#"{"roots":{"listChanged":true},"elicitation":{}}"#.into(),
             info: Some(r#"{"name":"c","version":"1"}"#.into()),
             log_level: None,
+            binding: None,
         };
         ToModern::new(&Bytes::copy_from_slice(text.as_bytes()), &speaker).unwrap()
     }

@@ -9,7 +9,6 @@ use sealgate_mcp::capability::{self, Offers};
 use sealgate_mcp::envelope::span;
 use sealgate_mcp::session::{BackendSession, ClientFacts, SessionToken};
 use sealgate_mcp::splice::Splice;
-use sealgate_mcp::translate;
 use sealgate_mcp::version::{Version, negotiate_legacy};
 use serde::Deserialize;
 use serde_json::json;
@@ -115,8 +114,7 @@ fn merge(
     let mut result = format!(
         r#"{{"protocolVersion":"{}","capabilities":{},"serverInfo":{}"#,
         version.as_str(),
-        // A task's id does not tell whose it is, so tasks are for routes with one backend.
-        translate::without(&merged, |key| key == "tasks"),
+        merged,
         json!({ "name": "sealgate", "version": env!("CARGO_PKG_VERSION") }),
     );
     if let Some(text) = capability::merge_instructions(&instructions) {

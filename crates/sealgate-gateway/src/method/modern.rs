@@ -37,6 +37,7 @@ pub(super) async fn answer(call: Call<'_, '_>) -> Result<Response<ReplyBody>, Fa
         Method::CompletionComplete => call::complete(call).await,
         _ if call.permit.received.route.single().is_some() => call::only(call).await,
         Method::ResourcesRead => call::by_uri(call).await,
+        Method::TasksGet | Method::TasksUpdate | Method::TasksCancel => call::by_task(call).await,
         other => {
             let method = other.as_str().chars().take(100).collect();
             Err(Failure::Modern(ModernFault::Method(method)))

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::Response;
+use sealgate_config::resolved::UriMode;
 use sealgate_mcp::capability::Offers;
 use sealgate_mcp::code;
 use sealgate_mcp::envelope::span;
@@ -93,6 +94,10 @@ async fn owned(
     offers: Offers,
 ) -> Result<Response<ReplyBody>, Failure> {
     let route = call.permit.received.route;
+    if route.uris == UriMode::Prefix {
+        let index = route.uri_owner(uri).ok_or_else(|| unknown(uri))?;
+        return call::forward(&mut call, session, index, None).await;
+    }
     if let Some(index) = route.owners.find(uri).and_then(|tag| route.by_tag(tag)) {
         return call::forward(&mut call, session, index, None).await;
     }
@@ -116,10 +121,12 @@ async fn owned(
     match failures.pop() {
         // The resource may be on one that failed: its failure is the better answer.
         Some(failure) => Err(failure.into()),
-        None => {
-            Err(Failure::UnknownName { kind: "resource", name: uri.chars().take(200).collect() })
-        }
+        None => Err(unknown(uri)),
     }
+}
+
+pub(super) fn unknown(uri: &str) -> Failure {
+    Failure::UnknownName { kind: "resource", name: uri.chars().take(200).collect() }
 }
 
 /// Codes by which servers say that a resource is not theirs; what they choose differs widely.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use sealgate_config::resolved::{HeaderMatch, HostPattern, PrefixMode, Route};
-use sealgate_mcp::name;
+use sealgate_config::resolved::{HeaderMatch, HostPattern, PrefixMode, Route, UriMode};
+use sealgate_mcp::{name, resource_uri};
 
 use super::BackendPlan;
 use crate::method::Owners;
@@ -28,6 +28,8 @@ pub struct RoutePlan {
     pub(crate) session_ttl: Duration,
     /// Whether clients of HTTP+SSE (2024-11-05) are served.
     pub(crate) legacy_sse: bool,
+    /// How clients see URIs.
+    pub(crate) uris: UriMode,
     pub(crate) metrics: RouteMetrics,
     /// Whose resource a URI is.
     pub(crate) owners: Owners,
@@ -62,6 +64,7 @@ impl RoutePlan {
             headers: route.headers.clone(),
             session_ttl: route.session_ttl,
             legacy_sse: route.legacy_sse,
+            uris: route.uris,
             metrics,
             owners: Owners::default(),
             by_name,
@@ -109,6 +112,12 @@ impl RoutePlan {
             }
         }
         found.or_else(|| self.bare.get(client_name).map(|&index| (index, client_name)))
+    }
+
+    /// The backend that a client's URI names, where URIs name their backends.
+    pub(crate) fn uri_owner(&self, uri: &str) -> Option<usize> {
+        let (name, _) = resource_uri::split(uri)?;
+        self.by_name.get(name).copied()
     }
 
     /// The backend with this tag.

@@ -12,7 +12,7 @@ use hyper::body::Body as _;
 use sealgate_mcp::sse::{Decoder, Event, Part};
 
 use crate::fail::BackendError;
-use crate::upstream::Body;
+use crate::upstream::{Body, Edit};
 
 /// The largest single event that is taken whole from a backend, in bytes.
 pub(crate) const EVENT_LIMIT: usize = 64 * 1024 * 1024;
@@ -26,6 +26,10 @@ const ENDING: (Duration, usize) = (Duration::from_secs(1), 16);
 pub(crate) struct Pump {
     body: Body,
     decoder: Decoder,
+    /// What is done to each message.
+    edit: Option<Edit>,
+    /// The start of a large message that is edited, and so held.
+    held: Option<Vec<u8>>,
 }
 
 /// What an event says besides its data.
@@ -53,8 +57,9 @@ pub(crate) enum Piece {
 }
 
 impl Pump {
-    pub(crate) fn new(body: Body) -> Self {
-        Self { body, decoder: Decoder::new(EVENT_LIMIT).in_pieces(HELD) }
+    pub(crate) fn new(mut body: Body) -> Self {
+        let edit = body.take_edit();
+        Self { body, decoder: Decoder::new(EVENT_LIMIT).in_pieces(HELD), edit, held: None }
     }
 
     /// The data of the next event that has any, held whole; `None` at the end of the stream.
@@ -72,9 +77,18 @@ impl Pump {
     /// The next event that says anything; `None` at the end of the stream.
     pub(crate) async fn item(&mut self) -> Result<Option<Item>, BackendError> {
         loop {
+            if self.held.is_some() {
+                if let Some(item) = self.gather().await? {
+                    return Ok(Some(item));
+                }
+                continue;
+            }
             let part = poll_fn(|context| self.poll_part(context)).await?;
             match part {
                 None => return Ok(None),
+                Some(Part::Data(first)) if self.edit.as_ref().is_some_and(|edit| edit.large) => {
+                    self.held = Some(first.into());
+                }
                 Some(Part::Data(first)) => return Ok(Some(Item::Large(first))),
                 Some(Part::Event(event)) if !event.is_message() => {}
                 Some(Part::Event(event)) if event.data.is_empty() => {
@@ -82,10 +96,37 @@ impl Pump {
                 }
                 Some(Part::Event(event)) => {
                     let mark = Mark::of(&event);
-                    return Ok(Some(Item::Message(event.data, mark)));
+                    return Ok(Some(Item::Message(self.edited(event.data), mark)));
                 }
                 Some(Part::End(_)) => {}
             }
+        }
+    }
+
+    /// More of a large message that is edited; the message, when it is all there. Nothing is lost
+    /// when the future is dropped.
+    async fn gather(&mut self) -> Result<Option<Item>, BackendError> {
+        let piece = self.piece().await?;
+        let Some(held) = &mut self.held else { return Ok(None) };
+        match piece {
+            Piece::Data(data) if held.len() + data.len() > EVENT_LIMIT => {
+                Err(BackendError::TooLarge(EVENT_LIMIT))
+            }
+            Piece::Data(data) => {
+                held.extend_from_slice(&data);
+                Ok(None)
+            }
+            Piece::End(mark) => {
+                let whole = self.held.take().unwrap_or_default();
+                Ok(Some(Item::Message(self.edited(whole.into()), mark)))
+            }
+        }
+    }
+
+    fn edited(&self, data: Bytes) -> Bytes {
+        match &self.edit {
+            Some(edit) => (edit.each)(data),
+            None => data,
         }
     }
 

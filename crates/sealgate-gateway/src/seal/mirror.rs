@@ -24,6 +24,12 @@ impl Mirror {
         }
     }
 
+    /// The same of another name.
+    #[must_use]
+    pub(crate) fn renamed(&self, target: &str) -> Self {
+        Self { name: HeaderValue::from_str(&encode(target)).ok(), ..self.clone() }
+    }
+
     /// With the client's own `Mcp-Param-*` headers, known or not.
     #[must_use]
     pub(crate) fn forwarding(mut self, client: &HeaderMap) -> Self {

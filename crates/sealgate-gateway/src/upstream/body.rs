@@ -29,6 +29,15 @@ struct Streaming {
     /// What was read ahead.
     unread: Option<Bytes>,
     coding: Option<Box<Coding>>,
+    edit: Option<Edit>,
+}
+
+/// What is to be done to each message that a body brings, by whoever takes it apart.
+pub(crate) struct Edit {
+    /// Done to a whole message.
+    pub(crate) each: Box<dyn Fn(Bytes) -> Bytes + Send + Sync>,
+    /// Whether also to messages that would else be passed on in pieces.
+    pub(crate) large: bool,
 }
 
 enum Source {
@@ -100,6 +109,7 @@ impl Body {
             deadline: None,
             unread: None,
             coding: coding.map(Box::new),
+            edit: None,
         };
         if body.source.is_end_stream() {
             body.release();
@@ -117,6 +127,7 @@ impl Body {
             deadline: None,
             unread: None,
             coding: None,
+            edit: None,
         }))
     }
 
@@ -151,6 +162,18 @@ impl Body {
     pub fn unread(mut self, data: Bytes) -> Self {
         self.0.unread = Some(data).filter(|data| !data.is_empty());
         self
+    }
+
+    /// Says what is to be done to each message.
+    #[must_use]
+    pub(crate) fn with_edit(mut self, edit: Edit) -> Self {
+        self.0.edit = Some(edit);
+        self
+    }
+
+    /// What is to be done to each message, for who does it.
+    pub(crate) fn take_edit(&mut self) -> Option<Edit> {
+        self.0.edit.take()
     }
 }
 

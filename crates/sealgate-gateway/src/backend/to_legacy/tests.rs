@@ -6,7 +6,7 @@ fn rules(request: &str, capabilities: &str, log_level: Option<LogLevel>) -> From
     let envelope = Envelope::parse(request.as_bytes()).unwrap();
     FromLegacy::new(
         &envelope,
-        &Speaker { capabilities: capabilities.into(), info: None, log_level },
+        &Speaker { capabilities: capabilities.into(), info: None, log_level, binding: None },
     )
 }
 

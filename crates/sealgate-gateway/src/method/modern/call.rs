@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use http::Response;
+use sealgate_config::resolved::UriMode;
 use sealgate_mcp::envelope::{Envelope, span};
 use sealgate_mcp::method::Method;
 use sealgate_mcp::modern_headers::ModernFault;
@@ -10,7 +11,8 @@ use sealgate_mcp::splice::Splice;
 use sealgate_mcp::translate::strip_request_meta;
 use tokio::sync::mpsc;
 
-use super::super::Call;
+use super::super::resources::unknown;
+use super::super::{Call, tasks};
 use super::parameters;
 use super::reach::Reached;
 use crate::authorize::Target;
@@ -45,6 +47,13 @@ pub(super) async fn named(mut call: Call<'_, '_>) -> Result<Response<ReplyBody>,
 /// Any request on a route with one backend: also methods that nobody here knows.
 pub(super) async fn only(mut call: Call<'_, '_>) -> Result<Response<ReplyBody>, Failure> {
     forward(&mut call, 0, None).await
+}
+
+/// `tasks/get`, `tasks/update` and `tasks/cancel` on a route with several backends: the backend is
+/// in the id.
+pub(super) async fn by_task(mut call: Call<'_, '_>) -> Result<Response<ReplyBody>, Failure> {
+    let index = tasks::owner(&call)?;
+    forward(&mut call, index, None).await
 }
 
 /// `resources/read` on a route with several backends: whose the URI is, or who answers to it.
@@ -84,6 +93,10 @@ pub(super) async fn complete(mut call: Call<'_, '_>) -> Result<Response<ReplyBod
 /// Forwards to the owner of the URI; if that is not known, to each backend until one has it.
 async fn owned(call: &mut Call<'_, '_>, uri: &str) -> Result<Response<ReplyBody>, Failure> {
     let route = call.permit.received.route;
+    if route.uris == UriMode::Prefix {
+        let index = route.uri_owner(uri).ok_or_else(|| unknown(uri))?;
+        return forward(call, index, None).await;
+    }
     if let Some(index) = route.owners.find(uri).and_then(|tag| route.by_tag(tag)) {
         return forward(call, index, None).await;
     }
@@ -111,10 +124,7 @@ async fn owned(call: &mut Call<'_, '_>, uri: &str) -> Result<Response<ReplyBody>
         }
     }
     // The resource may be on one that failed: its failure is the better answer.
-    Err(failed.unwrap_or_else(|| Failure::UnknownName {
-        kind: "resource",
-        name: uri.chars().take(200).collect(),
-    }))
+    Err(failed.unwrap_or_else(|| unknown(uri)))
 }
 
 /// Sends the request to one backend in the era that it speaks.

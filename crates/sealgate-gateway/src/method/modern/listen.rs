@@ -105,7 +105,7 @@ pub(super) async fn listen(call: Call<'_, '_>) -> Result<Response<ReplyBody>, Fa
         route: route.tag,
         pool: Arc::clone(&call.worker.pool),
         headers: received.headers.clone(),
-        speaker: Speaker::of_meta(received.message.meta()).into(),
+        speaker: call.speaker().into(),
         client: ClientStream::new(client),
         openings,
         feeds: JoinSet::new(),

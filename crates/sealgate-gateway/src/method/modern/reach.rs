@@ -24,8 +24,15 @@ impl Call<'_, '_> {
     /// A modern way to a backend, for a client that says all in its request.
     pub(super) fn direct(&self, index: usize) -> Exchange {
         let received = &self.permit.received;
-        let speaker = Speaker::of_meta(received.message.meta()).into();
+        let speaker = self.speaker().into();
         direct(&self.worker.pool, received.route, index, received.headers, speaker)
+    }
+
+    /// For whom backends are asked.
+    pub(super) fn speaker(&self) -> Speaker {
+        let mut speaker = Speaker::of_meta(self.permit.received.message.meta());
+        speaker.binding = Some(self.worker.gateway.binding(&self.permit.principal));
+        speaker
     }
 
     /// The way to a backend in its own era.

@@ -153,7 +153,8 @@ impl Feed {
         gateway: &Gateway,
         exchange: &Exchange,
     ) -> Result<(), BackendError> {
-        let (pump, accepted) = exchange.subscribe(gateway, &self.listener.asked).await?;
+        let (pump, accepted) =
+            exchange.subscribe(gateway, &exchange.share(&self.listener.asked)).await?;
         self.offers = self.offered(gateway, exchange, &accepted).await;
         self.accepted = accepted;
         self.source = Source::Modern(Box::new(pump));
@@ -185,11 +186,11 @@ impl Feed {
     async fn start_legacy(&mut self, gateway: &Arc<Gateway>, mut lease: Box<Lease>) {
         let asked = &self.listener.asked;
         let offers = lease.upstream.offers;
-        let uris: &[String] = match offers.has(Offers::RESOURCES_SUBSCRIBE) {
-            true => &asked.uris,
-            false => &[],
+        let uris = match offers.has(Offers::RESOURCES_SUBSCRIBE) {
+            true => lease.exchange().share(asked).uris,
+            false => Vec::new(),
         };
-        let listening = lease.listen(gateway, uris).await;
+        let listening = lease.listen(gateway, &uris).await;
         self.offers = offers;
         self.accepted = Filter {
             tools: asked.tools && offers.has(Offers::TOOLS_LIST_CHANGED),
