@@ -85,26 +85,28 @@ async fn drive<C: Future<Output = hyper::Result<()>>>(
     peer: SocketAddr,
 ) {
     let mut connection = pin!(connection);
-    let mut finishing = false;
+    let (mut finishing, mut unheard) = (false, 0);
     let ended = poll_fn(|cx| {
         // The connection first, so that a request that has already arrived is answered.
         if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
             return Poll::Ready(Some(ended));
         }
-        let wish = match ticket.poll(cx) {
-            Wish::Run if !finishing && is_idle(cx) => Wish::Finish,
-            wish => wish,
-        };
-        match wish {
-            Wish::Run => Poll::Pending,
-            Wish::Stop => Poll::Ready(None),
-            Wish::Finish if finishing => Poll::Pending,
-            Wish::Finish => {
-                finishing = true;
-                finish(connection.as_mut());
-                connection.as_mut().poll(cx).map(Some)
-            }
+        let wish = ticket.poll(cx);
+        if wish == Wish::Stop {
+            return Poll::Ready(None);
         }
+        let idle = is_idle(cx);
+        if finishing {
+            unheard += u8::from(idle);
+            // Two whole pauses later it has not even said that it heard.
+            return if unheard < 2 { Poll::Pending } else { Poll::Ready(Some(Ok(()))) };
+        }
+        if wish == Wish::Run && !idle {
+            return Poll::Pending;
+        }
+        finishing = true;
+        finish(connection.as_mut());
+        connection.as_mut().poll(cx).map(Some)
     });
     match ended.await {
         Some(Ok(())) => {}

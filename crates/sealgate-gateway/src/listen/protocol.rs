@@ -35,6 +35,10 @@ const STREAMS: u32 = 128;
 /// streams of a connection.
 const WINDOWS: (u32, u32) = (256 << 10, 1 << 20);
 
+/// How long an HTTP/2 client that has requests running may be silent before it is asked whether it
+/// is there, and how long it may take to say so.
+const SILENCE: Duration = Duration::from_secs(20);
+
 /// How much of an answer may wait for a slow client, in bytes a stream.
 const UNSENT: usize = 64 << 10;
 
@@ -121,8 +125,8 @@ impl Protocol {
             .initial_connection_window_size(WINDOWS.1)
             .max_send_buf_size(UNSENT)
             // A client that is gone without a word does not keep its streams open.
-            .keep_alive_interval(limits.head)
-            .keep_alive_timeout(limits.head);
+            .keep_alive_interval(SILENCE)
+            .keep_alive_timeout(SILENCE);
         Self { one, two, idle: limits.head }
     }
 }

@@ -149,7 +149,7 @@ async fn a_request_that_its_client_gives_up_ends() {
 
 #[tokio::test]
 async fn a_connection_that_nobody_uses_is_closed_and_a_waiting_request_is_use() {
-    let limits = Limits { head: Duration::from_millis(400), ..Limits::default() };
+    let limits = Limits { head: Duration::from_millis(40), ..Limits::default() };
     let server = Server::start(limits).await;
     let client = Client::connect(server.address).await;
     let asking = client.ask("/slow");
