@@ -22,7 +22,7 @@ pub(crate) use events::{Told, Translate, alive, event};
 pub(crate) use front::{Ending, Front, Voice};
 pub(crate) use hearing::Hearing;
 pub(crate) use marks::{Marks, Place};
-pub(crate) use parked::{Given, Parked, Resumed};
+pub(crate) use parked::{Parked, Resumed};
 pub(crate) use pump::{EVENT_LIMIT, HELD, Mark, Pump};
 pub(crate) use reading::Reading;
 pub(crate) use relay::Relay;

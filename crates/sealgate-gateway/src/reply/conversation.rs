@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::edited::Edited;
 use super::hearing::Next;
-use super::parked::{Given, Parked, Question, Resumed, Waiting};
+use super::parked::{Parked, Question, Resumed, Waiting};
 use super::{Ending, Hearing, Voice};
 use crate::backend::{
     Cancelling, Ear, Exchange, FromLegacy, Lease, Refusal, callable_tools, may_be_uncallable,
@@ -39,8 +39,6 @@ pub(crate) struct Conversation {
     pub(crate) is_last: bool,
     /// What a parked call is bound to; `None` where calls are not parked.
     pub(crate) bind: Option<Box<[u8]>>,
-    /// What the client answers before it is asked.
-    pub(crate) given: Given,
 }
 
 /// How the backend's words become the client's.
@@ -172,11 +170,7 @@ impl Conversation {
             match self.read(&message)? {
                 Said::Answer(message, code) => break Ending::Message(message, code),
                 Said::Asked { method, .. } if self.may_park(&method) => {
-                    let Some(question) = Question::read(&message) else { continue };
-                    match (self.given.answer(&question), &self.rules) {
-                        (Some(answer), Rules::Across(lease, _)) => lease.tell_later(answer),
-                        _ => questions.push(question),
-                    }
+                    questions.extend(Question::read(&message));
                 }
                 Said::Asked { id, method } => {
                     if let Some(ending) = self.refuse(&id, &method) {

@@ -59,18 +59,7 @@ pub(crate) struct Question {
     method: Box<str>,
     /// Raw parameters.
     params: Box<str>,
-    /// Its own name for it, if it gave one.
-    key: Option<Box<str>>,
 }
-
-/// Answers that came with a call before anything was asked, raw, by the keys of their questions.
-#[derive(Default)]
-pub(crate) struct Given(HashMap<String, Box<str>>);
-
-/// Where a backend names its question in `_meta`: a question of the legacy era has no key.
-const KEY: &str = "sealgate.dev/key";
-/// The longest such name, in bytes.
-const MAX_KEY: usize = 64;
 
 /// How long a call waits for its client.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -134,7 +123,7 @@ impl Waiting {
 
     /// What the backend wants to know, for the client.
     fn ask(&self, state: &str) -> Bytes {
-        let keys = self.keys();
+        let keys: Vec<_> = (0..self.questions.len()).map(key).collect();
         let questions: Vec<_> = self
             .questions
             .iter()
@@ -151,24 +140,12 @@ impl Waiting {
     /// The client's answers as the backend's questions want them; `None` if one is missing.
     fn answers(&self, responses: Option<&RawValue>) -> Option<Vec<String>> {
         let responses = Object::parse(responses?.get()).ok()?;
-        let keys = self.keys();
-        let answers = self
-            .questions
-            .iter()
-            .zip(&keys)
-            .map(|(question, key)| Some(question.answered(responses.get(key)?.get())));
+        let answers = self.questions.iter().enumerate().map(|(at, question)| {
+            let result = responses.get(&key(at))?.get();
+            let id = &question.id;
+            Some(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#))
+        });
         answers.collect()
-    }
-
-    /// Under what the client sees each question: its own key, unless another has that too.
-    fn keys(&self) -> Vec<String> {
-        let mut keys: Vec<String> = Vec::new();
-        for (at, question) in self.questions.iter().enumerate() {
-            let own = question.key.as_deref().map(ToOwned::to_owned);
-            let own = own.filter(|own| !keys.contains(own));
-            keys.push(own.unwrap_or_else(|| format!("q{at}")));
-        }
-        keys
     }
 }
 
@@ -182,60 +159,27 @@ impl Question {
             Method::ElicitationCreate => translate::elicitation(params, LATEST, String::new)?,
             _ => params.to_owned(),
         };
-        let key = own_key(&params);
-        let params = for_client(params);
+        let params = without_progress(params);
         Some(Self {
             id: envelope.id?.get().into(),
             method: envelope.method.as_deref()?.into(),
             params: params.into(),
-            key,
         })
     }
-
-    /// The response to it.
-    fn answered(&self, result: &str) -> String {
-        let id = &self.id;
-        format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#)
-    }
 }
 
-impl Given {
-    /// The `inputResponses` of a call; what is no object answers nothing.
-    pub(crate) fn read(responses: Option<&RawValue>) -> Self {
-        let object = responses.and_then(|responses| Object::parse(responses.get()).ok());
-        let given = object.iter().flat_map(|object| object.members());
-        let given = given.filter(|member| member.value.get().starts_with('{'));
-        Self(given.map(|member| (member.key.to_string(), member.value.get().into())).collect())
-    }
-
-    /// The response to a question that was answered in advance; only once, so that a backend that
-    /// asks again asks the client.
-    pub(super) fn answer(&mut self, question: &Question) -> Option<String> {
-        let result = self.0.remove(question.key.as_deref()?)?;
-        Some(question.answered(&result))
-    }
-}
-
-/// What the backend calls its question; never a name that the gateway could give another.
-fn own_key(params: &str) -> Option<Box<str>> {
-    let object = Object::parse(params).ok()?;
-    let meta = Object::parse(object.get("_meta")?.get()).ok()?;
-    let key = meta.text(KEY)?.value;
-    let is_plain = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
-    let is_ours = key.strip_prefix('q').is_some_and(|rest| rest.parse::<usize>().is_ok());
-    let is_good = is_plain && !is_ours && (1..=MAX_KEY).contains(&key.len());
-    is_good.then(|| key.as_ref().into())
-}
-
-/// The client sends no progress of a question that is none of its requests, and has its key.
-fn for_client(params: String) -> String {
+/// The client sends no progress of a question that is none of its requests.
+fn without_progress(params: String) -> String {
     let kept = Object::parse(&params).ok().and_then(|object| {
         let meta = object.get("_meta")?;
-        let kept =
-            translate::without(meta.get(), |key| key == meta_key::PROGRESS_TOKEN || key == KEY);
+        let kept = translate::without(meta.get(), |key| key == meta_key::PROGRESS_TOKEN);
         let mut splice = Splice::new(object.raw().as_bytes());
         splice.replace(span(object.raw().as_bytes(), meta), kept.into_bytes());
         String::from_utf8(splice.finish().to_vec()).ok()
     });
     kept.unwrap_or(params)
+}
+
+fn key(at: usize) -> String {
+    format!("q{at}")
 }

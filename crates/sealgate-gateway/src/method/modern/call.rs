@@ -19,7 +19,7 @@ use crate::authorize::Target;
 use crate::backend::{FromLegacy, Speaker};
 use crate::fail::{BackendError, Failure};
 use crate::receive;
-use crate::reply::{Conversation, Ending, Front, Given, Parked, ReplyBody, Resumed, Rules};
+use crate::reply::{Conversation, Ending, Front, Parked, ReplyBody, Resumed, Rules};
 use crate::seal::Mirror;
 
 /// A part of the request that the backend knows under another name.
@@ -240,10 +240,6 @@ async fn prepare(
         rules,
         lists_tools: received.method() == Some(Method::ToolsList),
         is_last: true,
-        given: match bind {
-            Some(_) => Given::read(params.and_then(|params| params.input_responses)),
-            None => Given::default(),
-        },
         bind,
     };
     Ok((conversation, None))

@@ -105,47 +105,6 @@ async fn what_the_client_did_not_declare_is_refused_all_the_same() {
     assert_eq!(answer.json().await["error"]["code"], -32021);
 }
 
-/// A legacy backend that names its question.
-async fn naming() -> Backend {
-    let answered = std::sync::Arc::new(tokio::sync::Notify::new());
-    Backend::start(move |asked| match asked.method() {
-        "tools/call" => {
-            let done = json!({ "content": [{ "type": "text", "text": "done" }] });
-            let answer = json!({ "jsonrpc": "2.0", "id": asked.body["id"], "result": done });
-            let mut question: Value = serde_json::from_str(QUESTION).unwrap();
-            question["params"]["_meta"]["sealgate.dev/key"] = json!("name");
-            Reply::Then(vec![question], std::sync::Arc::clone(&answered), answer)
-        }
-        "response" => {
-            answered.notify_one();
-            Reply::Status(202, String::new())
-        }
-        _ => legacy(|body| Reply::to(body, json!({})))(asked),
-    })
-    .await
-}
-
-#[tokio::test]
-async fn a_question_that_its_backend_names_has_that_key_and_can_be_answered_in_advance() {
-    let backend = naming().await;
-    let house = House::parking(&backend).await;
-    let asked = house.ask(&call(json!({}))).await.json().await["result"].clone();
-    assert_eq!(asked["inputRequests"]["name"]["params"]["_meta"], json!({ "v": 1 }));
-    let accepted = json!({ "action": "accept", "content": { "name": "Ada" } });
-    let answers = json!({ "name": accepted });
-    let retry = call(json!({ "requestState": asked["requestState"], "inputResponses": answers }));
-    assert_eq!(house.ask(&retry).await.json().await["result"]["resultType"], "complete");
-
-    let at_once = call(json!({ "inputResponses": { "name": accepted, "other": {} } }));
-    assert_eq!(house.ask(&at_once).await.json().await["result"]["resultType"], "complete");
-    let told = backend.asked("response");
-    assert_eq!(told.len(), 2);
-    assert_eq!(told[1].body, json!({ "jsonrpc": "2.0", "id": "q", "result": accepted }));
-    // What cannot be an answer is none.
-    let bad = call(json!({ "inputResponses": { "name": 7 } }));
-    assert_eq!(house.ask(&bad).await.json().await["result"]["resultType"], "input_required");
-}
-
 #[tokio::test]
 async fn a_question_on_the_sessions_own_stream_parks_the_call_that_runs_there() {
     let backend = asking_aside().await;
