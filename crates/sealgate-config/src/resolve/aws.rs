@@ -142,6 +142,20 @@ fn check_transport(server: &mut Server<'_>, at: &At) -> Option<()> {
     None
 }
 
+/// A region becomes a part of the name of the STS that is asked, and must not make another of it.
+pub(super) fn check_region(set: &str, at: &At) -> Option<()> {
+    let is_label = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    if set.split(',').all(|one| one == "*" || is_label(one)) {
+        return Some(());
+    }
+    let help = "regions are named like us-east-1";
+    let message = format!("{set:?} cannot be an AWS region");
+    at.say(Severity::Error, "aws-region", message, Some(help.to_owned()));
+    None
+}
+
 /// The service to sign for; contradictions between what is set and what the host says are named.
 fn scope(
     host: &str,
@@ -157,6 +171,7 @@ fn scope(
         return None;
     }
     let set: Vec<&str> = region.split(',').collect();
+    check_region(region, region_at)?;
     let covers = |other: &str| set.iter().any(|one| *one == other || *one == "*");
     if let Some(other) = told.as_ref().and_then(|told| told.region.as_deref())
         && !covers(other)

@@ -4,7 +4,7 @@ use sealgate_aws::IdentitySpec;
 use sealgate_aws::endpoint::{self, Signing, is_loopback};
 use sealgate_aws::identity::Source;
 
-use super::aws::with_role;
+use super::aws::{check_region, with_role};
 use super::listener::Listeners;
 use super::tls::Tls;
 use super::{Context, target};
@@ -178,6 +178,7 @@ fn sign(context: &Context<'_>, url: &Url, settings: &AwsSettings, at: &At) -> Op
             return None;
         }
     };
+    check_region(&scope.region, at)?;
     let source = match &settings.profile {
         Some(profile) => Source::Profile(profile.clone()),
         None => Source::DefaultChain,

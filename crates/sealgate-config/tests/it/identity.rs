@@ -236,3 +236,17 @@ fn more_headers_may_be_signed_unless_they_change_on_the_way() {
         assert!(outcome.resolved.routes.is_empty());
     }
 }
+
+#[test]
+fn a_region_cannot_lead_to_another_host() {
+    let server = backend("aws-mcp.eu-central-1.api.aws", 443);
+    for region in ["x.evil.example/", "eu-central-1.evil.example", "a b", "'us-east-1,'"] {
+        let security = format!(
+            "      securityPolicy: {{ awsCredentials: {{ region: {region}, service: aws-mcp }} }}"
+        );
+        let outcome = load_text(&(route(&security, "") + &server));
+        let expected = format!("{:?} cannot be an AWS region", region.trim_matches('\''));
+        assert!(errors(&outcome).contains(&&*expected), "{:?}", errors(&outcome));
+        assert!(outcome.resolved.routes.is_empty());
+    }
+}
