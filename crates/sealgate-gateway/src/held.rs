@@ -12,6 +12,10 @@ pub(crate) enum Unheld<E> {
     Broken(E),
 }
 
+/// What has come this far, in bytes, is taken at its word on how much is to come: room is made for
+/// all of it at once. Before that a word alone costs no memory.
+const TRUSTED: usize = 1 << 20;
+
 /// Reads what follows `first`, up to `limit` bytes with it. One frame, the usual case, is passed
 /// on without a copy.
 pub(crate) async fn hold<B>(
@@ -35,6 +39,10 @@ where
         if all.is_empty() {
             all.extend_from_slice(&std::mem::take(&mut first));
         }
+        if all.len() >= TRUSTED && all.capacity() - all.len() < data.len() {
+            let announced = usize::try_from(body.size_hint().lower()).unwrap_or_default();
+            all.reserve(data.len() + announced.min(limit - all.len() - data.len()));
+        }
         all.extend_from_slice(&data);
     }
     Ok(if all.is_empty() { first } else { all.freeze() })
@@ -42,9 +50,43 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
     use http_body_util::Full;
+    use hyper::body::{Frame, SizeHint};
 
     use super::*;
+
+    /// A body in pieces whose length was announced.
+    struct Announced(VecDeque<Bytes>);
+
+    impl Body for Announced {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(self.0.iter().map(|piece| piece.len() as u64).sum())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_large_body_takes_no_more_room_than_it_announced() {
+        let piece = Bytes::from(vec![b'x'; 100_000]);
+        let body = Announced(std::iter::repeat_n(piece, 50).collect());
+        let held = hold(Bytes::new(), body, 6_000_000).await.ok().unwrap();
+        assert_eq!(held.len(), 5_000_000);
+        assert_eq!(held.try_into_mut().unwrap().capacity(), 5_000_000);
+    }
 
     #[tokio::test]
     async fn what_fits_is_held_and_a_single_frame_is_not_copied() {
