@@ -13,6 +13,8 @@ from replica import key_from, secret, within
 
 ROUTES, BACKENDS = 500, 4
 MEMORY = 100 << 20
+# What the chart requests for a replica, which has to hold the start too.
+REQUESTED = 128 << 20
 
 
 def resident(process):
@@ -108,7 +110,8 @@ def test_two_thousand_backends_each_signed_with_keys_of_its_own(api, namespace, 
     spent = processor_time(running.process) - spent
     now, most = resident(running.process)
     print(f"memory: {now >> 20} MiB, at most {most >> 20} MiB; five quiet seconds cost {spent:.2f} s of processor time")
-    assert most < MEMORY
+    assert now < 100_000_000
+    assert most < REQUESTED
     assert spent < 0.25, "nothing to do, and something is done"
 
 
