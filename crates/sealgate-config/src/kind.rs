@@ -34,6 +34,8 @@ pub(crate) use mcp_route::{
 };
 pub(crate) use metadata::Metadata;
 pub(crate) use namespace::Namespace;
+#[cfg(test)]
+pub(crate) use oidc_exchange::FOR_BROWSERS;
 pub(crate) use oidc_exchange::{ClientName, OidcExchange};
 pub(crate) use payload::{Payload, SubstitutionSource};
 pub(crate) use reference::ObjectReference;

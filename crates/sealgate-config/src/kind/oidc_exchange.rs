@@ -29,7 +29,7 @@ pub(crate) enum ClientName {
 }
 
 /// What the published schema has for people who log in with a browser.
-const FOR_BROWSERS: [&str; 14] = [
+pub(crate) const FOR_BROWSERS: [&str; 14] = [
     "cookieConfig",
     "cookieDomain",
     "cookieNames",
