@@ -1,7 +1,7 @@
 //! One kind of objects in one place in; what happens to them out. Expired versions, an API server
 //! that restarts and a kind that is not installed yet all end in the same: the truth, later.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::pin::pin;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub(crate) enum Selection {
     /// One, selected by the API server.
     Name(String),
     /// These; there are so many that the API server is asked for all, and others are let go.
-    Names(Vec<String>),
+    Names(BTreeSet<String>),
     /// EndpointSlices of these Services, selected by the API server.
     Services(Vec<String>),
 }

@@ -170,7 +170,7 @@ pub(crate) fn wanted<'a>(
             }
         }
         if names.len() > FEW {
-            add(kind, Selection::Names(names));
+            add(kind, Selection::Names(names.into_iter().collect()));
         } else {
             names.into_iter().for_each(|name| add(kind, Selection::Name(name)));
         }
